@@ -22,6 +22,27 @@ export type Reason =
   | "too-large"
   | "upstream-error";
 
+/** The caches that are counted apart, as DAX does. */
+export type LookupKind = "item" | "query" | "scan";
+
+/** What one look-up found. Every look-up has exactly one result. */
+export type LookupResult = "hit" | "negative_hit" | "miss" | "coalesced" | "shadow_hit";
+
+/** What happened when an upstream answer was offered to the cache. */
+export type FillResult = "stored" | "stale_lease" | "unsettled" | "too_large";
+
+/** What told us of a change. */
+export type InvalidationSource =
+  | "write"
+  | "unknown_outcome"
+  | "strong_read"
+  | "schema"
+  | "operator"
+  | "stream"
+  | "peer";
+
+export type UpstreamResult = "ok" | "error" | "timeout" | "reset" | "refused";
+
 /** One finished call, as the recorder takes it. Times in milliseconds. */
 export interface CallRecord {
   readonly operation: string;
@@ -30,40 +51,29 @@ export interface CallRecord {
   readonly outcome: CacheOutcome;
   readonly reason?: Reason | undefined;
   readonly tier?: string | undefined;
-  /** HTTP status sent to the client. */
+  /** HTTP status sent to the client; 0 if it had gone before there was one. */
   readonly status: number;
   readonly durationMs: number;
   /** The error's name (the part of __type after '#'), if it was one. */
   readonly error?: string | undefined;
+  /** Who wrote the error; absent means upstream. */
+  readonly errorOrigin?: "proxy" | "upstream" | undefined;
 }
 
 /**
- * The narrow recording functions the request path sees. Implemented over prom-client in registry.ts; the
- * simulation and unit tests use a plain counter.
+ * The narrow recording functions the request path sees. Implemented in counters.ts, which keeps plain numbers
+ * (prom-client sees them on a scrape only, registry.ts).
  */
 export interface Recorder {
   call(record: CallRecord): void;
-  /** Look-ups in one cache, per table: kind is "item", "query" or "scan". */
-  lookup(
-    kind: "item" | "query" | "scan",
-    table: string,
-    result: "hit" | "negative_hit" | "miss" | "coalesced" | "shadow_hit",
-    count: number,
-  ): void;
-  /** What happened when an upstream answer was offered to the cache. */
-  fill(table: string, outcome: "stored" | "stale_lease" | "unsettled" | "too_large"): void;
-  invalidated(
-    table: string,
-    source: "write" | "unknown_outcome" | "strong_read" | "schema" | "operator" | "stream" | "peer",
-  ): void;
+  /** Look-ups in one cache, per table. `count` of them had this result. */
+  lookup(kind: LookupKind, table: string, result: LookupResult, count: number): void;
+  fill(table: string, outcome: FillResult): void;
+  invalidated(table: string, source: InvalidationSource): void;
   readUnits(table: string, used: number, saved: number): void;
   writeUnits(table: string, used: number): void;
-  /** A read that the client asked for eventually consistent and that we made strongly consistent (settle window). */
+  /** A read asked for as eventually consistent that we made strongly consistent (settle window). */
   strongReadForced(table: string): void;
-  upstream(
-    operation: string,
-    result: "ok" | "error" | "timeout" | "reset" | "refused",
-    durationMs: number,
-  ): void;
+  upstream(operation: string, result: UpstreamResult, durationMs: number): void;
   upstreamRetry(operation: string): void;
 }

@@ -20,6 +20,11 @@ export interface UpstreamReply {
   /** x-amz-crc32 as upstream sent it. */
   readonly crc32: string | undefined;
   readonly contentType: string | undefined;
+  /**
+   * True if an earlier attempt of this call may have acted, or may still: then an error in this reply says nothing
+   * about that attempt. Only for calls that were idempotent.
+   */
+  readonly earlierUnknown?: true;
 }
 
 /**

@@ -1,0 +1,134 @@
+/**
+ * One upstream read for all who miss the same answer at the same time. A caller joins a flight only if
+ * - the stamps are equal: nothing that the answer depends on has changed since the flight's read began
+ *   (1 A's read sees the old item · 2 a write is acknowledged · 3 B misses: B must not get what A saw), and
+ * - the flight, whose age counts from its start, is young enough to be served as an entry would be.
+ * Every waiter keeps its own deadline and abort; the read is abandoned when the last one has left.
+ */
+
+import type { Clock } from "../util/clock.ts";
+import type { CacheKey } from "./tier.ts";
+
+export interface SingleFlightOptions {
+  readonly clock: Clock;
+  /** How many callers may wait on one read; the next is refused. */
+  readonly waitersMax: number;
+}
+
+export type Joined<T> = { readonly value: T; readonly leader: boolean };
+
+interface Flight<T> {
+  readonly key: CacheKey;
+  readonly stamp: number;
+  readonly startedAtMs: number;
+  readonly abort: AbortController;
+  readonly result: Promise<T>;
+  waiters: number;
+}
+
+/** Thrown to a caller who finds `waitersMax` others waiting already. */
+export class TooManyWaiters extends Error {}
+/** Thrown to a waiter whose own deadline passed or whose client left. */
+export class WaiterLeft extends Error {
+  readonly reason: "deadline" | "aborted";
+  constructor(reason: "deadline" | "aborted") {
+    super(reason === "deadline" ? "The deadline of the call has passed." : "The client has left.");
+    this.reason = reason;
+  }
+}
+
+export interface Waiter {
+  readonly deadlineAtMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** A flight older than this is not joined. */
+  readonly ageMsMax: number;
+}
+
+export class SingleFlight<T> {
+  readonly #clock: Clock;
+  readonly #waitersMax: number;
+  readonly #flights = new Map<CacheKey, Flight<T>>();
+  #waiting = 0;
+
+  constructor(options: SingleFlightOptions) {
+    this.#clock = options.clock;
+    this.#waitersMax = options.waitersMax;
+  }
+
+  /** How many callers wait now. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Joins the flight of this key and stamp, or starts it with `read`. */
+  async run(
+    key: CacheKey,
+    stamp: number,
+    waiter: Waiter,
+    read: (signal: AbortSignal) => Promise<T>,
+  ): Promise<Joined<T>> {
+    const current = this.#flights.get(key);
+    if (
+      current !== undefined &&
+      current.stamp === stamp &&
+      this.#clock.nowMs() - current.startedAtMs < waiter.ageMsMax
+    ) {
+      if (current.waiters >= this.#waitersMax)
+        throw new TooManyWaiters("Too many callers wait for the same read.");
+      return { value: await this.#wait(current, waiter), leader: false };
+    }
+    const flight = this.#start(key, stamp, read);
+    return { value: await this.#wait(flight, waiter), leader: true };
+  }
+
+  #start(key: CacheKey, stamp: number, read: (signal: AbortSignal) => Promise<T>): Flight<T> {
+    const abort = new AbortController();
+    const startedAtMs = this.#clock.nowMs();
+    const result = read(abort.signal).finally(() => this.#forget(flight));
+    result.catch(() => {}); // Every waiter may have left; the failure is then nobody's.
+    const flight: Flight<T> = { key, stamp, startedAtMs, abort, result, waiters: 0 };
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  #forget(flight: Flight<T>): void {
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+  }
+
+  async #wait(flight: Flight<T>, waiter: Waiter): Promise<T> {
+    flight.waiters += 1;
+    this.#waiting += 1;
+    try {
+      return await withPatience(flight.result, waiter, this.#clock);
+    } finally {
+      this.#waiting -= 1;
+      flight.waiters -= 1;
+      if (flight.waiters === 0) {
+        this.#forget(flight);
+        flight.abort.abort();
+      }
+    }
+  }
+}
+
+/** The promise's value, or WaiterLeft when the waiter's deadline or abort comes first. */
+async function withPatience<T>(promise: Promise<T>, waiter: Waiter, clock: Clock): Promise<T> {
+  const { signal } = waiter;
+  if (signal?.aborted) throw new WaiterLeft("aborted");
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: (() => void) | undefined;
+  const left = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new WaiterLeft("deadline")),
+      Math.max(0, waiter.deadlineAtMs - clock.nowMs()),
+    );
+    onAbort = () => reject(new WaiterLeft("aborted"));
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, left]);
+  } finally {
+    clearTimeout(timer);
+    if (onAbort) signal?.removeEventListener("abort", onAbort);
+  }
+}

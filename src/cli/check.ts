@@ -1,0 +1,37 @@
+/** `dynatier check`: are the settings sound, does the upstream answer, and how will each table be cached? */
+import { flagName } from "../config/settings.ts";
+import type { CommandContext, ExitCode } from "./command.ts";
+import { tableLines } from "./text-table.ts";
+
+export async function run(context: CommandContext): Promise<ExitCode> {
+  const { settings, sources, options, print } = context;
+  const { createApp } = await import("../app.ts");
+  const app = await createApp(settings);
+  try {
+    const began = performance.now();
+    const { problems, tables } = await app.check();
+    const tookMs = performance.now() - began;
+    if (options.get("json") === "true") {
+      print(JSON.stringify({ problems, tables }, null, 2));
+      return problems.length > 0 ? 1 : 0;
+    }
+    const given = [...sources].filter(([, source]) => source !== "default");
+    const from = given.map(([name, source]) => `${name} (${source === "flag" ? flagName(name) : source})`);
+    print(`Settings  sound; ${from.length > 0 ? `given: ${from.join(", ")}` : "all at their defaults"}`);
+    print(`Upstream  ${settings.upstream}, ${settings.region}; asked in ${Math.round(tookMs)} ms`);
+    print("");
+    if (tables.length === 0) print("No tables were found.");
+    else for (const line of tableLines(["Table", "Cached", "Why"], tables.map(toRow))) print(line);
+    if (problems.length === 0) return 0;
+    print("");
+    print(problems.length === 1 ? "1 problem:" : `${problems.length} problems:`);
+    for (const problem of problems) print(`  ${problem}`);
+    return 1;
+  } finally {
+    await app.stop();
+  }
+}
+
+function toRow({ table, cached, why }: { table: string; cached: string; why: string }): string[] {
+  return [table, cached, why];
+}

@@ -1,0 +1,73 @@
+/** Document paths: which part of an item an expression speaks of. */
+
+import { giveUp, type TokenReader } from "./lexer.ts";
+import type { Placeholders } from "./placeholders.ts";
+import { isReservedWord } from "./reserved-words.ts";
+
+/** A top-level attribute, then map members (strings) and list elements (numbers, from 0). */
+export type DocumentPath = readonly [string, ...(string | number)[]];
+
+/** AWS: ServiceQuotas, "Nested attribute depth"; shown by test/wire/projection.test.ts. */
+const pathLengthMax = 32;
+/** DynamoDB takes any 31-bit index; no list has so many elements as this has digits (an item has at most 400 KB). */
+const indexDigitsMax = 9;
+
+/** Also refused as bare names, though DynamoDB would take them: whether a call or a name is meant stays obvious. */
+export const functionNames: ReadonlySet<string> = new Set([
+  "attribute_exists",
+  "attribute_not_exists",
+  "attribute_type",
+  "begins_with",
+  "contains",
+  "if_not_exists",
+  "list_append",
+  "size",
+]);
+
+/**
+ * Takes one path, for example `#a.items[3].name`. White space inside of a path is not proven.
+ * Gives up on reserved words, undefined placeholders, too many levels.
+ */
+export function takePath(tokens: TokenReader, placeholders: Placeholders): DocumentPath {
+  const path: [string, ...(string | number)[]] = [takeName(tokens, placeholders)];
+  for (;;) {
+    const next = tokens.peek();
+    if (next.kind !== "." && next.kind !== "[") break;
+    tokens.take();
+    const segment = tokens.peek();
+    if (!next.glued || !segment.glued) giveUp();
+    path.push(next.kind === "." ? takeName(tokens, placeholders) : takeIndex(tokens));
+  }
+  return path.length > pathLengthMax ? giveUp() : path;
+}
+
+function takeName(tokens: TokenReader, placeholders: Placeholders): string {
+  const token = tokens.take();
+  if (token.kind === "nameAlias") return placeholders.name(token.text);
+  if (token.kind !== "name") giveUp();
+  if (isReservedWord(token.text) || functionNames.has(token.text.toLowerCase())) giveUp();
+  return token.text;
+}
+
+function takeIndex(tokens: TokenReader): number {
+  const { text } = tokens.expect("number");
+  if (text.length > indexDigitsMax) giveUp();
+  if (!tokens.expect("]").glued) giveUp();
+  return Number(text);
+}
+
+/** Orders paths by their segments, list elements by their index. Zero only for equal paths. */
+export function comparePaths(left: DocumentPath, right: DocumentPath): number {
+  const length = Math.min(left.length, right.length);
+  for (let at = 0; at < length; at += 1) {
+    const difference = compareSegments(left[at] ?? "", right[at] ?? "");
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
+
+function compareSegments(left: string | number, right: string | number): number {
+  if (typeof left === "number" && typeof right === "number") return left - right;
+  if (typeof left !== typeof right) return typeof left === "number" ? -1 : 1;
+  return left < right ? -1 : left > right ? 1 : 0;
+}

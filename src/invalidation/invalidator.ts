@@ -1,0 +1,24 @@
+/**
+ * The funnel: every change, whoever made it, ends here. It is called after DynamoDB has answered and before the client
+ * hears. Bumping only before the write would be wrong: 1 the write bumps · 2 a read takes its stamp · 3 the read sees
+ * the old item · 4 the write commits · 5 the read stores the old item for a whole TTL.
+ */
+
+import type { CacheTier, Tag } from "../cache/tier.ts";
+import type { Recorder } from "../metrics/outcome.ts";
+
+export type ChangeSource = Parameters<Recorder["invalidated"]>[1];
+
+export interface Change {
+  /** TableName for the metrics; "" for everything. */
+  readonly table: string;
+  readonly source: ChangeSource;
+  readonly tags: readonly Tag[];
+  /** The change may still land for so long (unknown outcome); 0 = it is over. */
+  readonly pendingForMs?: number;
+}
+
+export function applyChange(change: Change, cache: CacheTier, recorder: Recorder): void | Promise<void> {
+  recorder.invalidated(change.table, change.source);
+  return cache.invalidate(change.tags, change.pendingForMs ?? 0);
+}

@@ -1,0 +1,78 @@
+/** What an answer depends on and what a change changes, as tags. Pure; docs/CONSISTENCY.md prints the same table. */
+
+import type { Tag } from "../cache/tier.ts";
+import { canonicalPartition } from "../dynamodb/canonical-key.ts";
+import type { IndexSchema, Input, TableSchema } from "../dynamodb/model.ts";
+
+// A tag's parts are joined with a NUL: AWS allows none in table and index names or ARNs, and a key's canonical text
+// stands last.
+const tag = (...parts: readonly string[]): Tag => parts.join("\0") as Tag;
+
+/** Everything cached: an operator's flush; a write of which we cannot even tell the table. */
+export const everythingTag: Tag = tag("all");
+/** The table's keys, indexes, or all of its items at once. */
+export const schemaTag = (tableId: string): Tag => tag("schema", tableId);
+/** Any write to the table: Scans, and Queries of which we cannot tell the partition. */
+export const anyWriteTag = (tableId: string): Tag => tag("any", tableId);
+/** One item, by its canonical primary key. */
+export const itemTag = (tableId: string, key: string): Tag => tag("item", tableId, key);
+/** All items of one partition key: Queries on the table or an LSI. */
+export const partitionTag = (tableId: string, partition: string): Tag => tag("part", tableId, partition);
+/** One partition of a GSI, where old and new index keys of a change are known. */
+export const indexPartitionTag = (tableId: string, index: string, partition: string): Tag =>
+  tag("ipart", tableId, index, partition);
+/** A whole GSI, where they are not. */
+export const indexTag = (tableId: string, index: string): Tag => tag("index", tableId, index);
+
+/** An item's state before or after a change: known, known to be absent, or unknown. */
+export type Image = Input | "absent" | "unknown";
+
+export interface ItemChange {
+  readonly schema: TableSchema;
+  /** Canonical primary key (canonical-key.ts). */
+  readonly key: string;
+  /** Canonical partition key. */
+  readonly partition: string;
+  readonly before: Image;
+  readonly after: Image;
+  /**
+   * The attributes that the change may touch; undefined = any. An index whose key is not among them has kept its
+   * key, so that one image tells both.
+   */
+  readonly touched?: ReadonlySet<string> | undefined;
+}
+
+/** The tags that one item's change changes, apart from its GSIs'. */
+export function itemTags(change: Pick<ItemChange, "schema" | "key" | "partition">): Tag[] {
+  const { tableId } = change.schema;
+  return [itemTag(tableId, change.key), partitionTag(tableId, change.partition), anyWriteTag(tableId)];
+}
+
+/** All tags that one item's change changes. */
+export function changedTags(change: ItemChange): Tag[] {
+  const tags = itemTags(change);
+  for (const index of change.schema.indexes.values()) {
+    if (index.kind === "global") tags.push(...indexTags(change, index));
+  }
+  return tags;
+}
+
+function indexTags(change: ItemChange, index: IndexSchema): Tag[] {
+  const { tableId } = change.schema;
+  const kept = change.touched !== undefined && !index.partitionKey.some((a) => change.touched?.has(a.name));
+  const images =
+    kept && (change.before !== "unknown") !== (change.after !== "unknown")
+      ? [change.before === "unknown" ? change.after : change.before]
+      : [change.before, change.after];
+  const tags: Tag[] = [];
+  for (const image of images) {
+    if (image === "unknown") return [indexTag(tableId, index.IndexName)];
+    if (image === "absent") continue;
+    // An item that lacks an attribute of the index key is not in the index (sparse index).
+    if (index.partitionKey.some((a) => !Object.hasOwn(image, a.name))) continue;
+    const partition = canonicalPartition(image, index.partitionKey);
+    if (partition === undefined) return [indexTag(tableId, index.IndexName)];
+    tags.push(indexPartitionTag(tableId, index.IndexName, partition));
+  }
+  return tags;
+}

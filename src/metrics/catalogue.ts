@@ -1,0 +1,190 @@
+/** THE metrics table: every metric that GET /metrics shows. docs/METRICS.md is printed from it (print.ts). */
+
+export type MetricType = "counter" | "gauge" | "histogram";
+
+export interface MetricRow {
+  readonly type: MetricType;
+  readonly labels: readonly string[];
+  readonly unit: string;
+  /** What it counts, and how it relates to the others. */
+  readonly help: string;
+}
+
+function counter(labels: readonly string[], unit: string, help: string): MetricRow {
+  return { type: "counter", labels, unit, help };
+}
+
+function gauge(labels: readonly string[], unit: string, help: string): MetricRow {
+  return { type: "gauge", labels, unit, help };
+}
+
+function histogram(labels: readonly string[], unit: string, help: string): MetricRow {
+  return { type: "histogram", labels, unit, help };
+}
+
+const rows = {
+  // Calls of clients
+  dynatier_requests_total: counter(
+    ["operation", "table", "outcome", "status"],
+    "requests",
+    "Finished calls. outcome is the word of the x-dynatier-cache reply header; status is the class of " +
+      "the HTTP status, none if the client had gone.",
+  ),
+  dynatier_request_duration_seconds: histogram(
+    ["operation", "outcome"],
+    "seconds",
+    "Time from the call's arrival to its reply. Its count is dynatier_requests_total summed over " +
+      "table and status.",
+  ),
+  dynatier_uncached_total: counter(
+    ["table", "reason"],
+    "requests",
+    "Why calls went past the cache or their answers were not stored; every one of them is also in " +
+      "dynatier_requests_total.",
+  ),
+  dynatier_errors_total: counter(
+    ["kind", "origin", "error"],
+    "requests",
+    "Error replies: user_error and throttled are 4xx, fault is 5xx; origin says who wrote the error. " +
+      'user_error + throttled + fault = dynatier_requests_total{status=~"4xx|5xx"}.',
+  ),
+  dynatier_requests_in_flight: gauge([], "requests", "Calls that have arrived and are not yet answered."),
+  dynatier_waiting_callers: gauge(
+    [],
+    "requests",
+    "Calls that wait for an upstream read which another call began. They finish with " +
+      'outcome="coalesced", or with their own error.',
+  ),
+  dynatier_client_connections: gauge([], "connections", "Open connections of clients."),
+  dynatier_client_received_bytes_total: counter([], "bytes", "Bytes received from clients."),
+  dynatier_client_sent_bytes_total: counter([], "bytes", "Bytes sent to clients."),
+
+  // The cache
+  dynatier_lookups_total: counter(
+    ["cache", "table", "result"],
+    "look-ups",
+    "Look-ups in the item, query and scan cache; each key of a batch is one. hit + negative_hit + " +
+      "coalesced + shadow_hit + miss = look-ups. negative_hit: known to be absent; coalesced: not " +
+      "cached, joined a read under way; shadow_hit: would have been a hit (cache: shadow).",
+  ),
+  dynatier_fills_total: counter(
+    ["table", "outcome"],
+    "answers",
+    "Upstream answers offered to the cache. Only stored ones were kept: stale_lease (something it " +
+      "depends on changed meanwhile), unsettled (a replica may lag after a change), too_large.",
+  ),
+  dynatier_invalidations_total: counter(
+    ["table", "source"],
+    "invalidations",
+    "Changes applied to the cache, by what told us of them.",
+  ),
+  dynatier_strong_reads_forced_total: counter(
+    ["table"],
+    "reads",
+    "Reads asked for as eventually consistent and sent strongly consistent, as a replica might have " +
+      "lagged after a change. They cost double; that is in dynatier_read_units_used_total.",
+  ),
+  dynatier_cache_bytes: gauge(
+    ["tier"],
+    "bytes",
+    "Size of what is cached, bounded by dynatier_cache_bytes_max.",
+  ),
+  dynatier_cache_bytes_max: gauge(
+    ["tier"],
+    "bytes",
+    "Bound of dynatier_cache_bytes (setting cacheBytesMax).",
+  ),
+  dynatier_cache_entries: gauge(["tier"], "entries", "Cached answers."),
+  dynatier_cache_evictions_total: counter(
+    ["tier"],
+    "entries",
+    "Entries pushed out to make room for others. Not those that were replaced, expired or invalidated.",
+  ),
+  dynatier_cache_evicted_bytes_total: counter(
+    ["tier"],
+    "bytes",
+    "Size of the entries in dynatier_cache_evictions_total.",
+  ),
+
+  // Capacity
+  dynatier_read_units_used_total: counter(
+    ["table"],
+    "read units",
+    "Read capacity units that reads through this proxy consumed upstream.",
+  ),
+  dynatier_read_units_saved_total: counter(
+    ["table"],
+    "read units",
+    "Read capacity units that answers from the cache would have cost. used + saved = the cost without " +
+      "this proxy, but for strong reads that it forced.",
+  ),
+  dynatier_write_units_used_total: counter(
+    ["table"],
+    "write units",
+    "Write capacity units that writes through this proxy consumed. A cache saves none.",
+  ),
+
+  // DynamoDB
+  dynatier_upstream_requests_total: counter(
+    ["operation", "result"],
+    "requests",
+    "Requests sent upstream, retries included. ok: a 2xx reply; error: any other reply; timeout, " +
+      "reset, refused: no reply.",
+  ),
+  dynatier_upstream_duration_seconds: histogram(
+    ["operation"],
+    "seconds",
+    "Time from sending upstream to the whole reply or its failure. Its count is " +
+      "dynatier_upstream_requests_total summed over result.",
+  ),
+  dynatier_upstream_retries_total: counter(
+    ["operation"],
+    "requests",
+    "Requests that this proxy sent again by itself; a part of dynatier_upstream_requests_total.",
+  ),
+  dynatier_upstream_requests_in_flight: gauge([], "requests", "Requests sent upstream and not yet answered."),
+  dynatier_unknown_outcomes_pending: gauge(
+    [],
+    "writes",
+    "Writes whose outcome is unknown and that may still land. While there are any, nothing is stored " +
+      "that depends on what they write.",
+  ),
+
+  // The process
+  dynatier_build_info: gauge(["version", "node_version"], "", "Always 1; the labels say what runs."),
+  dynatier_process_start_time_seconds: gauge([], "seconds", "Start of the process, since 1970-01-01 UTC."),
+  dynatier_process_cpu_seconds_total: counter(
+    ["mode"],
+    "seconds",
+    "CPU time of the process in user and system mode. user + system = CPU time; its rate is the " +
+      "number of busy cores.",
+  ),
+  dynatier_process_resident_memory_bytes: gauge([], "bytes", "Resident memory of the process."),
+  dynatier_nodejs_heap_size_used_bytes: gauge(
+    [],
+    "bytes",
+    "Used part of dynatier_nodejs_heap_size_total_bytes.",
+  ),
+  dynatier_nodejs_heap_size_total_bytes: gauge([], "bytes", "Heap of the JavaScript engine."),
+  dynatier_nodejs_external_memory_bytes: gauge(
+    [],
+    "bytes",
+    "Memory held by JavaScript objects outside the heap; cached answers are here.",
+  ),
+  dynatier_nodejs_eventloop_busy_seconds_total: counter(
+    [],
+    "seconds",
+    "Time in which the event loop was not idle. Its rate is the utilisation; near 1 a process can " +
+      "take no more.",
+  ),
+  dynatier_nodejs_eventloop_lag_seconds: gauge(
+    ["quantile"],
+    "seconds",
+    "How late timers of the event loop were between two scrapes, at least 10 seconds apart (quantile 1 is " +
+      "the maximum).",
+  ),
+} as const satisfies Record<string, MetricRow>;
+
+export type MetricName = keyof typeof rows;
+
+export const metricCatalogue: Readonly<Record<MetricName, MetricRow>> = rows;

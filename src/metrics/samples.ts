@@ -1,0 +1,211 @@
+/** Turns the plain numbers into samples, one function for each row of the catalogue. */
+import type { MetricName } from "./catalogue.ts";
+import { type Counters, lookupCount, statusCount, type TableCounters } from "./counters.ts";
+import type { CacheFigures, GaugeSources } from "./gauge-sources.ts";
+import {
+  fillSlots,
+  kindSlots,
+  lookupSlots,
+  outcomeSlots,
+  reasonSlots,
+  slotNames,
+  sourceSlots,
+  statusSlots,
+  upstreamSlots,
+} from "./label-values.ts";
+import { type Latency, latencyBoundsSeconds } from "./latency.ts";
+import type { ProcessProbe } from "./process-probe.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+  /** "_bucket", "_sum" or "_count" after a histogram's name. */
+  readonly suffix?: string;
+}
+
+/** All that samples are taken from. */
+export interface SampleSources {
+  readonly counters: Counters;
+  readonly gauges: () => GaugeSources;
+  readonly probe: ProcessProbe;
+  readonly version: string;
+}
+
+type Collector = (sources: SampleSources) => Iterable<Sample>;
+
+const outcomes = slotNames(outcomeSlots);
+const statuses = slotNames(statusSlots);
+const kinds = slotNames(kindSlots);
+
+/** A small label's values, all of them once one is above 0: a rate needs the 0 to begin at. */
+function* samplesOf(
+  values: Float64Array,
+  slots: Readonly<Record<string, number>>,
+  label: string,
+  rest: Labels,
+) {
+  if (values.every((value) => value === 0)) return;
+  for (const [name, slot] of Object.entries(slots)) {
+    yield { labels: { ...rest, [label]: name }, value: values[slot]! };
+  }
+}
+
+function* requests({ counters }: SampleSources): Iterable<Sample> {
+  for (const { table, operations } of counters.tables()) {
+    for (const [operation, { calls }] of operations) {
+      for (const [slot, value] of calls.entries()) {
+        if (value === 0) continue;
+        const outcome = outcomes[Math.floor(slot / statusCount)]!;
+        yield { labels: { operation, table, outcome, status: statuses[slot % statusCount]! }, value };
+      }
+    }
+  }
+}
+
+function* lookups({ counters }: SampleSources): Iterable<Sample> {
+  for (const { table, lookups: values } of counters.tables()) {
+    for (const [row, cache] of kinds.entries()) {
+      const results = values.subarray(row * lookupCount, (row + 1) * lookupCount);
+      yield* samplesOf(results, lookupSlots, "result", { cache, table });
+    }
+  }
+}
+
+function perTable(
+  field: "fills" | "invalidations" | "reasons",
+  slots: Record<string, number>,
+  label: string,
+) {
+  return function* ({ counters }: SampleSources): Iterable<Sample> {
+    for (const table of counters.tables())
+      yield* samplesOf(table[field], slots, label, { table: table.table });
+  };
+}
+
+type TableTotal = "readUnitsUsed" | "readUnitsSaved" | "writeUnitsUsed" | "strongReadsForced";
+
+/** One number a table. `shownWith` are the fields of which one must be above 0 for a table to appear. */
+function tableTotal(field: TableTotal, shownWith: readonly TableTotal[] = [field]): Collector {
+  return function* ({ counters }) {
+    const seen = (table: TableCounters) => shownWith.some((name) => table[name] > 0);
+    for (const table of counters.tables()) {
+      if (seen(table)) yield { labels: { table: table.table }, value: table[field] };
+    }
+  };
+}
+
+function* latencySamples(latency: Latency, labels: Labels): Iterable<Sample> {
+  let below = 0;
+  for (const [bucket, count] of latency.counts.entries()) {
+    below += count;
+    const bound = latencyBoundsSeconds[bucket];
+    const le = bound === undefined ? "+Inf" : String(bound);
+    yield { labels: { ...labels, le }, value: below, suffix: "_bucket" };
+  }
+  yield { labels, value: latency.sumSeconds, suffix: "_sum" };
+  yield { labels, value: below, suffix: "_count" };
+}
+
+function* requestDurations({ counters }: SampleSources): Iterable<Sample> {
+  for (const [operation, latencies] of counters.latencies()) {
+    for (const [slot, latency] of latencies.entries()) {
+      if (latency.count() > 0) yield* latencySamples(latency, { operation, outcome: outcomes[slot]! });
+    }
+  }
+}
+
+function* upstreamDurations({ counters }: SampleSources): Iterable<Sample> {
+  for (const [operation, { latency }] of counters.upstreamOperations()) {
+    yield* latencySamples(latency, { operation });
+  }
+}
+
+function* upstreamResults({ counters }: SampleSources): Iterable<Sample> {
+  for (const [operation, { results }] of counters.upstreamOperations()) {
+    yield* samplesOf(results, upstreamSlots, "result", { operation });
+  }
+}
+
+function* upstreamRetries({ counters }: SampleSources): Iterable<Sample> {
+  for (const [operation, { retries }] of counters.upstreamOperations()) {
+    yield { labels: { operation }, value: retries };
+  }
+}
+
+function* errors({ counters }: SampleSources): Iterable<Sample> {
+  for (const { kind, origin, error, count } of counters.errors()) {
+    yield { labels: { kind, origin, error }, value: count };
+  }
+}
+
+function* loopLag({ probe }: SampleSources): Iterable<Sample> {
+  const { p50, p99, max } = probe.loopLag();
+  yield { labels: { quantile: "0.5" }, value: p50 };
+  yield { labels: { quantile: "0.99" }, value: p99 };
+  yield { labels: { quantile: "1" }, value: max };
+}
+
+function* cpu({ probe }: SampleSources): Iterable<Sample> {
+  for (const [mode, value] of Object.entries(probe.cpuSeconds())) yield { labels: { mode }, value };
+}
+
+/** A number somebody else owns; left out while nobody has registered it, or if it is no number. */
+function pulled(name: Exclude<keyof GaugeSources, "caches">): Collector {
+  return function* ({ gauges }) {
+    const value = gauges()[name]?.();
+    if (value !== undefined && Number.isFinite(value)) yield { labels: {}, value };
+  };
+}
+
+function cache(field: Exclude<keyof CacheFigures, "tier">): Collector {
+  return function* ({ gauges }) {
+    for (const figures of gauges().caches?.() ?? []) {
+      if (Number.isFinite(figures[field])) yield { labels: { tier: figures.tier }, value: figures[field] };
+    }
+  };
+}
+
+function single(read: (sources: SampleSources) => number): Collector {
+  return (sources) => [{ labels: {}, value: read(sources) }];
+}
+
+/** One row for each metric: the type refuses a metric without samples and samples without a metric. */
+export const collectors: Readonly<Record<MetricName, Collector>> = {
+  dynatier_requests_total: requests,
+  dynatier_request_duration_seconds: requestDurations,
+  dynatier_uncached_total: perTable("reasons", reasonSlots, "reason"),
+  dynatier_errors_total: errors,
+  dynatier_requests_in_flight: pulled("requestsInFlight"),
+  dynatier_waiting_callers: pulled("waitingCallers"),
+  dynatier_client_connections: pulled("clientConnections"),
+  dynatier_client_received_bytes_total: pulled("clientReceivedBytes"),
+  dynatier_client_sent_bytes_total: pulled("clientSentBytes"),
+  dynatier_lookups_total: lookups,
+  dynatier_fills_total: perTable("fills", fillSlots, "outcome"),
+  dynatier_invalidations_total: perTable("invalidations", sourceSlots, "source"),
+  dynatier_strong_reads_forced_total: tableTotal("strongReadsForced"),
+  dynatier_cache_bytes: cache("bytes"),
+  dynatier_cache_bytes_max: cache("bytesMax"),
+  dynatier_cache_entries: cache("entries"),
+  dynatier_cache_evictions_total: cache("evictions"),
+  dynatier_cache_evicted_bytes_total: cache("evictedBytes"),
+  dynatier_read_units_used_total: tableTotal("readUnitsUsed", ["readUnitsUsed", "readUnitsSaved"]),
+  dynatier_read_units_saved_total: tableTotal("readUnitsSaved", ["readUnitsUsed", "readUnitsSaved"]),
+  dynatier_write_units_used_total: tableTotal("writeUnitsUsed"),
+  dynatier_upstream_requests_total: upstreamResults,
+  dynatier_upstream_duration_seconds: upstreamDurations,
+  dynatier_upstream_retries_total: upstreamRetries,
+  dynatier_upstream_requests_in_flight: pulled("upstreamRequestsInFlight"),
+  dynatier_unknown_outcomes_pending: pulled("unknownOutcomesPending"),
+  dynatier_build_info: ({ version }) => [{ labels: { version, node_version: process.version }, value: 1 }],
+  dynatier_process_start_time_seconds: single(() => performance.timeOrigin / 1000),
+  dynatier_process_cpu_seconds_total: cpu,
+  dynatier_process_resident_memory_bytes: single(() => process.memoryUsage.rss()),
+  dynatier_nodejs_heap_size_used_bytes: single(() => process.memoryUsage().heapUsed),
+  dynatier_nodejs_heap_size_total_bytes: single(() => process.memoryUsage().heapTotal),
+  dynatier_nodejs_external_memory_bytes: single(() => process.memoryUsage().external),
+  dynatier_nodejs_eventloop_busy_seconds_total: single(({ probe }) => probe.loopBusySeconds()),
+  dynatier_nodejs_eventloop_lag_seconds: loopLag,
+};

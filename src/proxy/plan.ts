@@ -1,0 +1,158 @@
+/**
+ * What a cacheable read is known by, what it depends on and how it is asked upstream. Pure. `undefined` means "not
+ * proven to be a request that DynamoDB accepts": it goes up as it came, and DynamoDB's own answer comes back.
+ */
+
+import type { CacheKey, LookupOptions, Tag } from "../cache/tier.ts";
+import type { ResolvedRule } from "../config/table-rules.ts";
+import { canonicalKey, canonicalPartition } from "../dynamodb/canonical-key.ts";
+import { canonicalRead } from "../dynamodb/canonical-read.ts";
+import { type Projection, planProjection } from "../dynamodb/expression/projection.ts";
+import { type IndexSchema, type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
+import {
+  anyWriteTag,
+  everythingTag,
+  indexPartitionTag,
+  indexTag,
+  itemTag,
+  partitionTag,
+  schemaTag,
+} from "../invalidation/tags.ts";
+import { type CapacityWish, capacityWish } from "./reply.ts";
+
+/** One item, as the cache knows it. */
+export interface ItemRef {
+  readonly schema: TableSchema;
+  readonly rule: ResolvedRule;
+  /** Canonical primary key and partition. */
+  readonly canonical: string;
+  readonly partition: string;
+  readonly cacheKey: CacheKey;
+  /** What any write of the item changes. */
+  readonly itemTag: Tag;
+  /** Everything that the item's entry depends on. */
+  readonly tags: readonly Tag[];
+}
+
+export interface GetItemPlan extends ItemRef {
+  readonly Key: Input;
+  readonly projection: Projection | "whole";
+  readonly capacity: CapacityWish;
+}
+
+export interface QueryPlan {
+  readonly kind: "query" | "scan";
+  readonly schema: TableSchema;
+  readonly rule: ResolvedRule;
+  readonly cacheKey: CacheKey;
+  readonly tags: readonly Tag[];
+  readonly index: IndexSchema | undefined;
+  readonly capacity: CapacityWish;
+  /** How it is read while something it depends on is unsettled: strongly, or as asked and not stored. */
+  readonly strongWhenUnsettled: boolean;
+  readonly settleMs: number;
+  /** False where the request's meaning could not be told, and its spelling is the key. */
+  readonly exact: boolean;
+}
+
+/**
+ * The key of an entry names the table's incarnation too: another incarnation has other keys and so other tags, and
+ * stamps can only be compared over the same tags.
+ */
+function cacheKey(kind: string, schema: TableSchema, rest: string): CacheKey {
+  return `${kind}\0${schema.tableId}\0${schema.fingerprint}\0${rest}` as CacheKey;
+}
+
+export function itemRef(
+  key: Input,
+  canonical: string,
+  schema: TableSchema,
+  rule: ResolvedRule,
+): ItemRef | undefined {
+  const partition = canonicalPartition(key, [schema.partitionKey]);
+  if (partition === undefined) return undefined;
+  const tag = itemTag(schema.tableId, canonical);
+  return {
+    schema,
+    rule,
+    canonical,
+    partition,
+    itemTag: tag,
+    cacheKey: cacheKey("i", schema, canonical),
+    tags: [tag, schemaTag(schema.tableId), everythingTag],
+  };
+}
+
+export function itemLookup(rule: ResolvedRule): LookupOptions {
+  return { ageMsMax: rule.itemTtlMs, negativeAgeMsMax: rule.negativeTtlMs, settleMs: rule.settleMs };
+}
+
+const getItemMembers = new Set([
+  ..."TableName Key AttributesToGet ConsistentRead ReturnConsumedCapacity".split(" "),
+  ..."ProjectionExpression ExpressionAttributeNames".split(" "),
+]);
+
+/** @param input a GetItem request that does not ask for a strongly consistent read */
+export function planGetItem(input: Input, schema: TableSchema, rule: ResolvedRule): GetItemPlan | undefined {
+  for (const member in input) if (!getItemMembers.has(member)) return undefined;
+  if (!isEventual(input)) return undefined;
+  const capacity = capacityWish(input);
+  const { Key } = input;
+  const canonical = canonicalKey(Key, schema);
+  if (canonical === undefined || !isObject(Key) || capacity === "invalid") return undefined;
+  const projection = planProjection(input, schema);
+  if (projection === undefined) return undefined;
+  const ref = itemRef(Key, canonical, schema, rule);
+  return ref && { ...ref, Key, projection, capacity };
+}
+
+/** @param input a Query or Scan that does not ask for a strongly consistent read */
+export function planQuery(
+  operation: "Query" | "Scan",
+  input: Input,
+  schema: TableSchema,
+  rule: ResolvedRule,
+): QueryPlan | undefined {
+  if (!isEventual(input)) return undefined;
+  const capacity = capacityWish(input);
+  const { IndexName } = input;
+  const index = typeof IndexName === "string" ? schema.indexes.get(IndexName) : undefined;
+  // An index that we do not know may be new: our picture of the table is then too old to tell dependencies from.
+  if (capacity === "invalid" || (IndexName !== undefined && index === undefined)) return undefined;
+  const canonical = canonicalRead(operation, input, schema);
+  const isGlobal = index?.kind === "global";
+  return {
+    kind: operation === "Query" ? "query" : "scan",
+    schema,
+    rule,
+    cacheKey: cacheKey(operation, schema, canonical.key),
+    tags: queryTags(schema, rule, index, canonical.partition),
+    index,
+    capacity,
+    strongWhenUnsettled: operation === "Query" && !isGlobal,
+    settleMs: isGlobal ? rule.indexSettleMs : rule.settleMs,
+    exact: canonical.exact,
+  };
+}
+
+function queryTags(
+  schema: TableSchema,
+  rule: ResolvedRule,
+  index: IndexSchema | undefined,
+  partition: string | undefined,
+): readonly Tag[] {
+  const { tableId } = schema;
+  const always = [schemaTag(tableId), everythingTag];
+  if (rule.queryCoherence === "ttl") return always;
+  if (partition === undefined) return [anyWriteTag(tableId), ...always];
+  if (index?.kind !== "global") return [partitionTag(tableId, partition), ...always];
+  return [
+    indexPartitionTag(tableId, index.IndexName, partition),
+    indexTag(tableId, index.IndexName),
+    ...always,
+  ];
+}
+
+function isEventual(input: Input): boolean {
+  return input["ConsistentRead"] === undefined || input["ConsistentRead"] === false;
+}

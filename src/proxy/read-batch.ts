@@ -1,0 +1,192 @@
+/**
+ * BatchGetItem: each key has its own look-up and lease; only the misses go upstream, in one batch, and in a second
+ * one those that must be read strongly (ConsistentRead is set for a whole table).
+ */
+
+import { DynamoDbError } from "../dynamodb/errors.ts";
+import { toBytes } from "../dynamodb/json-codec.ts";
+import type { Input } from "../dynamodb/model.ts";
+import type { UpstreamReply } from "../upstream/upstream.ts";
+import { type BatchAnswer, readBatchReply } from "./batch-answer.ts";
+import { batchBody } from "./batch-body.ts";
+import type { BatchKey, BatchPart, BatchPlan, Wanted } from "./batch-plan.ts";
+import type { Call, Reply } from "./call.ts";
+import type { Deps } from "./deps.ts";
+import { wireError } from "./failures.ts";
+import { itemEntry } from "./item-read.ts";
+import { learn, type Seen, type Sight, sight } from "./learn.ts";
+import { itemLookup } from "./plan.ts";
+import { isRefusal } from "./read-through.ts";
+import { ours, passedOn, refused } from "./reply.ts";
+import { doubtSchema } from "./schema-doubt.ts";
+
+export async function readBatch(call: Call, plan: BatchPlan, deps: Deps): Promise<Reply> {
+  const wanted = await Promise.all(
+    plan.parts.flatMap((part) => part.keys.map((key) => lookup(call, part, key, deps))),
+  );
+  const hits = wanted.filter((one) => one.entry !== undefined).length;
+  const cached = wanted.filter((one) => one.part.mode === "cached").length;
+  const missing = wanted.filter((one) => one.entry === undefined);
+  const [only] = plan.parts;
+  const table = plan.parts.length === 1 && only ? only.schema.TableName : "";
+  const items = { hits, of: plan.keyCount };
+  const outcome = cached === 0 ? "pass" : missing.length === 0 ? "hit" : "miss";
+  const tier = hits > 0 ? ("memory" as const) : undefined;
+  if (call.control.onlyIfCached && missing.length > 0) {
+    const error = new DynamoDbError(
+      "NotCachedException",
+      `${hits} of ${plan.keyCount} items are in the cache.`,
+    );
+    return refused(error, "miss", { table, items });
+  }
+  try {
+    const strong = missing.filter((one) => one.part.mode === "cached" && one.lease?.unsettled === true);
+    const plain = missing.filter((one) => !strong.includes(one));
+    const answers = await Promise.all([
+      ...(plain.length > 0 ? [fetchPlain(call, plan, plain, deps)] : []),
+      ...(strong.length > 0 ? [fetchStrong(call, plan, strong, deps)] : []),
+    ]);
+    const failed = answers.find((answer) => answer instanceof BatchFailed);
+    if (failed instanceof BatchFailed)
+      return passedOn(failed.reply, outcome, { table, items, reason: "upstream-error" });
+    const body = batchBody(
+      plan,
+      wanted,
+      answers.filter((one): one is BatchAnswer => !(one instanceof BatchFailed)),
+    );
+    return ours(body, outcome, { table, tier, items, ...(cached === 0 && { reason: passReason(plan) }) });
+  } catch (failure) {
+    return refused(wireError(failure), outcome, { table, items, reason: "upstream-error" });
+  }
+}
+
+class BatchFailed {
+  readonly reply: UpstreamReply;
+  constructor(reply: UpstreamReply) {
+    this.reply = reply;
+  }
+}
+
+async function lookup(call: Call, part: BatchPart, key: BatchKey, deps: Deps): Promise<Wanted> {
+  const { ref } = key;
+  const wanted = { ...key, part, entry: undefined, lease: undefined, sight: undefined };
+  if (part.mode === "strong") return { ...wanted, sight: sight(ref, deps) };
+  if (part.mode === "direct") return wanted;
+  const table = part.schema.TableName;
+  const { noCache, ageMsMax } = call.control;
+  const options = itemLookup(part.rule);
+  const wish = noCache ? 0 : (ageMsMax ?? Number.POSITIVE_INFINITY);
+  const found = await deps.cache.lookup(ref.cacheKey, ref.tags, {
+    ageMsMax: Math.min(options.ageMsMax, wish),
+    negativeAgeMsMax: Math.min(options.negativeAgeMsMax, wish),
+    settleMs: options.settleMs,
+  });
+  if (found.lease !== undefined) {
+    deps.recorder.lookup("item", table, "miss", 1);
+    return { ...wanted, lease: found.lease };
+  }
+  if (part.rule.cache === "shadow") {
+    deps.recorder.lookup("item", table, "shadow_hit", 1);
+    return wanted;
+  }
+  deps.recorder.lookup("item", table, found.entry.negative ? "negative_hit" : "hit", 1);
+  deps.recorder.readUnits(table, 0, found.entry.units);
+  return { ...wanted, entry: found.entry };
+}
+
+/** Settled misses, and the tables that are not cached or that the client reads strongly, in its own words. */
+async function fetchPlain(
+  call: Call,
+  plan: BatchPlan,
+  keys: readonly Wanted[],
+  deps: Deps,
+): Promise<BatchAnswer | BatchFailed> {
+  const readAtMs = deps.clock.nowMs();
+  const reply = await send(call, plan, keys, false, deps);
+  if (reply.status !== 200) return failed(reply, plan, deps);
+  const answer = readBatchReply(reply.body, keys);
+  await fill(call, keys, answer, readAtMs, false, deps);
+  await learn(seen(keys, answer), readAtMs, deps);
+  return answer;
+}
+
+async function fetchStrong(
+  call: Call,
+  plan: BatchPlan,
+  keys: readonly Wanted[],
+  deps: Deps,
+): Promise<BatchAnswer | BatchFailed> {
+  const readAtMs = deps.clock.nowMs();
+  for (const { part } of keys) deps.recorder.strongReadForced(part.schema.TableName);
+  let reply = await send(call, plan, keys, true, deps);
+  const strong = !isRefusal(reply);
+  if (!strong) reply = await send(call, plan, keys, false, deps);
+  if (reply.status !== 200) return failed(reply, plan, deps);
+  const answer = readBatchReply(reply.body, keys);
+  await fill(call, keys, answer, readAtMs, strong, deps);
+  return answer;
+}
+
+function failed(reply: UpstreamReply, plan: BatchPlan, deps: Deps): BatchFailed {
+  for (const { schema } of plan.parts) doubtSchema(reply, schema, deps);
+  return new BatchFailed(reply);
+}
+
+function send(
+  call: Call,
+  plan: BatchPlan,
+  keys: readonly Wanted[],
+  strong: boolean,
+  deps: Deps,
+): Promise<UpstreamReply> {
+  const RequestItems: Record<string, Input> = Object.create(null);
+  for (const part of plan.parts) {
+    const Keys = keys.filter((one) => one.part === part).map((one) => one.Key);
+    if (Keys.length === 0) continue;
+    const words = part.mode === "cached" ? (strong ? { ConsistentRead: true } : {}) : part.request;
+    RequestItems[part.reference] = { ...words, Keys };
+  }
+  const ReturnConsumedCapacity = plan.capacity === "INDEXES" ? "INDEXES" : "TOTAL";
+  return deps.upstream.send({
+    target: call.target,
+    body: toBytes({ RequestItems, ReturnConsumedCapacity }),
+    idempotent: true,
+    deadlineAtMs: call.deadlineAtMs,
+    signal: call.signal,
+  });
+}
+
+/** Stores each item, or that there is none, under the lease of its own key. */
+async function fill(
+  call: Call,
+  keys: readonly Wanted[],
+  answer: BatchAnswer,
+  readAtMs: number,
+  readConsistently: boolean,
+  deps: Deps,
+): Promise<void> {
+  for (const { part, ref, lease } of keys) {
+    if (part.mode !== "cached") continue;
+    const item = answer.items.get(ref.cacheKey);
+    const units = answer.unitsPerKey.get(part) ?? 0;
+    deps.recorder.readUnits(part.schema.TableName, units, 0);
+    if (lease === undefined || call.control.noStore || answer.unprocessed.has(ref.cacheKey)) continue;
+    if (item === undefined && part.rule.negativeTtlMs === 0) continue;
+    deps.recorder.fill(
+      part.schema.TableName,
+      await lease.fill(itemEntry(item, readAtMs, units), readConsistently),
+    );
+  }
+}
+
+function seen(keys: readonly Wanted[], answer: BatchAnswer): (readonly [Sight, Seen])[] {
+  return keys.flatMap((one): (readonly [Sight, Seen])[] => {
+    if (one.sight === undefined || answer.unprocessed.has(one.ref.cacheKey)) return [];
+    if (one.part.projection !== "whole") return [[one.sight, "partly"]];
+    return [[one.sight, answer.items.get(one.ref.cacheKey) ?? "absent"]];
+  });
+}
+
+function passReason(plan: BatchPlan): "consistent-read" | "table-off" {
+  return plan.parts.some((part) => part.mode === "strong") ? "consistent-read" : "table-off";
+}

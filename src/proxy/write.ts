@@ -1,0 +1,151 @@
+/**
+ * Every write: image leases → upstream → classify the outcome → invalidate, and write through where the rule allows →
+ * reply. Which items a write touches and what the client's reply is, its plan says (write-plans.ts).
+ */
+
+import type { FillOutcome, Tag } from "../cache/tier.ts";
+import { DynamoDbError } from "../dynamodb/errors.ts";
+import type { TableSchema } from "../dynamodb/model.ts";
+import { applyChange } from "../invalidation/invalidator.ts";
+import { everythingTag, schemaTag } from "../invalidation/tags.ts";
+import { UpstreamFailure, type UpstreamReply } from "../upstream/upstream.ts";
+import type { Call, Reply } from "./call.ts";
+import type { Deps } from "./deps.ts";
+import { wireError } from "./failures.ts";
+import { itemEntry } from "./item-read.ts";
+import { keepsImages } from "./learn.ts";
+import type { ItemRef } from "./plan.ts";
+import { errorOf, passedOn, refused } from "./reply.ts";
+import { doubtSchema } from "./schema-doubt.ts";
+
+/** The item's JSON after the write; "absent" after a delete. */
+export type Image = Uint8Array | "absent";
+
+export interface Done {
+  readonly tags: readonly Tag[];
+  readonly images: readonly (readonly [ItemRef, Image])[];
+  /** The client's reply body. */
+  readonly body: Uint8Array;
+}
+
+export interface WritePlan {
+  /** TableName for the metrics; "" for several. */
+  readonly table: string;
+  /** What goes upstream. */
+  readonly body: Uint8Array;
+  /** Whether sending it twice does no harm. */
+  readonly idempotent: boolean;
+  /** Items of which the reply may show the new image. */
+  readonly refs: readonly ItemRef[];
+  /** The schemas that the plan was made with. */
+  readonly schemas: readonly TableSchema[];
+  /** Tables named in the request that could not be described. */
+  readonly unknownTables: readonly string[];
+  /** Everything that the write may have changed, if its outcome stays unknown. */
+  readonly touched: readonly Tag[];
+  /** What upstream's 200 with this body has changed. */
+  done(body: Uint8Array): Done;
+}
+
+export async function write(call: Call, plan: WritePlan, deps: Deps): Promise<Reply> {
+  const sentAtMs = deps.clock.nowMs();
+  const leases = new Map(plan.refs.map((ref) => [ref, deps.cache.imageLease(ref.cacheKey, ref.tags)]));
+  let reply: UpstreamReply;
+  try {
+    // Not aborted when the client leaves: the outcome must be learned.
+    const { target, deadlineAtMs } = call;
+    reply = await deps.upstream.send({ target, body: plan.body, idempotent: plan.idempotent, deadlineAtMs });
+  } catch (failure) {
+    if (!(failure instanceof UpstreamFailure) || failure.outcome === "unknown")
+      await outcomeUnknown(plan, deps);
+    return refused(wireError(failure), "write", { table: plan.table, reason: "upstream-error" });
+  }
+  if (reply.status !== 200) return notDone(reply, plan, deps);
+
+  const done = doneOrTouched(plan, reply);
+  const tags = [...done.tags, ...schemaChanges(plan, deps)];
+  await applyChange({ table: plan.table, source: "write", tags }, deps.cache, deps.recorder);
+  for (const [ref, image] of done.images) {
+    if (!keepsImages(ref, image === "absent")) continue;
+    const outcome: FillOutcome | undefined = await leases
+      .get(ref)
+      ?.store(itemEntry(image === "absent" ? undefined : image, sentAtMs, 0), tags);
+    if (outcome) deps.recorder.fill(ref.schema.TableName, outcome);
+  }
+  return done.body === reply.body
+    ? passedOn(reply, "write", { table: plan.table })
+    : { ...passedOn(reply, "write", { table: plan.table }), body: done.body, crc32: undefined };
+}
+
+/** A reply we cannot read is a success all the same: all that it may have touched has changed. */
+function doneOrTouched(plan: WritePlan, reply: UpstreamReply): Done {
+  try {
+    return plan.done(reply.body);
+  } catch (error) {
+    if (!(error instanceof DynamoDbError)) throw error;
+    return { tags: plan.touched, images: [], body: reply.body };
+  }
+}
+
+async function notDone(reply: UpstreamReply, plan: WritePlan, deps: Deps): Promise<Reply> {
+  const error = errorOf(reply);
+  // An attempt with the same token is still under way, or its reply was lost: whether it succeeds is not known yet.
+  if (
+    reply.status >= 500 ||
+    reply.earlierUnknown ||
+    error === undefined ||
+    error === "TransactionInProgressException"
+  ) {
+    await outcomeUnknown(plan, deps);
+  } else {
+    for (const schema of plan.schemas) doubtSchema(reply, schema, deps);
+  }
+  return passedOn(reply, "write", { table: plan.table });
+}
+
+/** The write may have landed, or may land yet: nothing is stored until it no longer can, and then read strongly. */
+function outcomeUnknown(plan: WritePlan, deps: Deps): void | Promise<void> {
+  const tags = [...plan.touched, ...schemaChanges(plan, deps)];
+  const change = {
+    table: plan.table,
+    source: "unknown_outcome",
+    tags,
+    pendingForMs: deps.unknownOutcomeMs,
+  } as const;
+  return applyChange(change, deps.cache, deps.recorder);
+}
+
+/**
+ * What must be dropped because the plan did not know the table as it is known now: an index that was created while the
+ * write was under way has tags which the plan does not name.
+ */
+function schemaChanges(plan: WritePlan, deps: Deps): Tag[] {
+  const known = deps.schemas.known();
+  const changed = plan.schemas.filter(({ tableId, fingerprint }) =>
+    known.some((now) => now.tableId === tableId && now.fingerprint !== fingerprint),
+  );
+  const tags = changed.map(({ tableId }) => schemaTag(tableId));
+  for (const reference of plan.unknownTables) tags.push(...tableTags(reference, known));
+  return tags;
+}
+
+/** schema(T) of each known table that this name or ARN may mean. */
+export function tableTags(reference: string, known: readonly TableSchema[]): Tag[] {
+  const name = reference.slice(reference.lastIndexOf("/") + 1);
+  return known.filter((schema) => schema.TableName === name).map(({ tableId }) => schemaTag(tableId));
+}
+
+/** A write that we cannot read at all: if it succeeds, everything may have changed. */
+export function opaqueWrite(call: Call): WritePlan {
+  const tags = [everythingTag];
+  return {
+    table: "",
+    body: call.body,
+    idempotent: false,
+    refs: [],
+    schemas: [],
+    unknownTables: [],
+    touched: tags,
+    done: (body) => ({ tags, images: [], body }),
+  };
+}

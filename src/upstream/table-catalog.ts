@@ -1,0 +1,279 @@
+// What tables look like: described on first use, described again at least every refreshMs, dropped when changed.
+// Nobody gets a changed schema before onChange has heard of the change.
+//
+// A describe's answer is as old as its start. It is thrown away, and the describe repeated, if meanwhile any table
+// changed, vanished or was forgotten (#changes): 1 a describe starts · 2 UpdateTable passes and forget() is called ·
+// 3 the describe's answer, read before the update, arrives. Of two answers the one that started later wins (seq).
+
+import { errorNameOf } from "../dynamodb/errors.ts";
+import type { TableSchema } from "../dynamodb/model.ts";
+import type { Clock } from "../util/clock.ts";
+import { type KnownTable, mayMean, newKnownTable } from "./known-table.ts";
+import { tableSchemaOf } from "./table-description.ts";
+import type { Upstream } from "./upstream.ts";
+
+export interface TableCatalogOptions {
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  /** The fingerprint of a table differs from what was known, or the table is gone, unreadable or evicted (undefined). */
+  readonly onChange: (old: TableSchema, next: TableSchema | undefined) => void;
+  /** A description is used so long; from ¾ of it on the next use fetches a new one in the background. */
+  readonly refreshMs?: number;
+  /** A table that is not there, or that we may not describe, is remembered as such so long. */
+  readonly absentMs?: number;
+  /** Least time between two attempts while describing fails, and between two refresh() of one table. */
+  readonly retryMs?: number;
+  readonly describeTimeoutMs?: number;
+  /** Tables known at a time; also the bound of absent ones remembered and of describes in flight. */
+  readonly tablesMax?: number;
+}
+
+type Answer =
+  | { readonly kind: "table"; readonly schema: TableSchema }
+  | { readonly kind: "absent" | "failed" };
+
+const target = "DynamoDB_20120810.DescribeTable";
+/** Errors that are an answer: there is nothing here for us. Any other says nothing about the table. */
+const absentErrors: ReadonlySet<unknown> = new Set([
+  "ResourceNotFoundException",
+  "TableNotFoundException",
+  "AccessDeniedException",
+  "ValidationException",
+]);
+const attemptsMax = 4;
+const referencesMax = 8;
+
+export class TableCatalog {
+  readonly #options: Required<TableCatalogOptions>;
+  readonly #tables = new Map<string, KnownTable>();
+  readonly #byReference = new Map<string, KnownTable>();
+  /** Until when a reference is taken to name nothing. */
+  readonly #absent = new Map<string, number>();
+  readonly #flights = new Map<string, Promise<TableSchema | undefined>>();
+  readonly #delayed = new Map<string, Promise<TableSchema | undefined>>();
+  #seq = 0;
+  #changes = 0;
+  #uses = 0;
+
+  constructor(options: TableCatalogOptions) {
+    this.#options = {
+      refreshMs: 60_000,
+      absentMs: 1_000,
+      retryMs: 1_000,
+      describeTimeoutMs: 3_000,
+      tablesMax: 10_000,
+      ...options,
+    };
+  }
+
+  /**
+   * The table's schema by TableName or ARN, at once if it is known and young enough; undefined if the table is not
+   * there, not ACTIVE or UPDATING, may not be described, or could not be described before the deadline.
+   * While upstream cannot be reached, a schema known before stays in use.
+   */
+  schema(
+    reference: string,
+    deadlineAtMs: number,
+  ): TableSchema | undefined | Promise<TableSchema | undefined> {
+    const now = this.#options.clock.nowMs();
+    const known = this.#byReference.get(reference);
+    if (known === undefined) {
+      if (now < (this.#absent.get(reference) ?? 0)) return undefined;
+      return this.#before(deadlineAtMs, this.#describe(reference));
+    }
+    known.used = ++this.#uses;
+    const { refreshMs, retryMs, describeTimeoutMs } = this.#options;
+    if (known.forgotten) {
+      return now < known.retryAtMs ? undefined : this.#before(deadlineAtMs, this.#describe(reference));
+    }
+    const ageMs = now - known.describedAtMs;
+    if (ageMs < refreshMs * 0.75) return known.schema;
+    // Attempts follow each other while there is use: a failure older than two of them is no sign of an outage now.
+    const failing = now - known.failedAtMs < 2 * (retryMs + describeTimeoutMs);
+    if (ageMs >= refreshMs && !failing) return this.#before(deadlineAtMs, this.#describe(reference));
+    // An error here is a bug in onChange; the table counts as forgotten then, and the next use meets it.
+    if (now >= known.retryAtMs) this.#describe(reference).catch(() => {});
+    return known.schema;
+  }
+
+  /** Everything described and not evicted, also what was forgotten and not yet described anew. */
+  known(): readonly TableSchema[] {
+    return [...this.#tables.values()].map((known) => known.schema);
+  }
+
+  /** The next use describes anew; no answer to a describe that is already on its way will be kept. */
+  forget(reference: string): void {
+    this.#changes += 1;
+    this.#absent.clear();
+    for (const known of this.#tables.values()) {
+      if (!mayMean(reference, known)) continue;
+      known.forgotten = true;
+      known.retryAtMs = Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  /**
+   * Describes the table now, because an answer did not fit what is known of it. The promise has the new schema. More
+   * often than every retryMs it waits for the rest of that time, and all who ask meanwhile share it.
+   */
+  refresh(reference: string): Promise<TableSchema | undefined> {
+    const known = this.#byReference.get(reference) ?? this.#namesake(reference);
+    if (known === undefined) return handled(this.#describeAgain(reference));
+    const [asked = reference] = known.references;
+    const delayed = this.#delayed.get(asked);
+    if (delayed !== undefined) return delayed;
+    const waitMs = known.refreshedAtMs + this.#options.retryMs - this.#options.clock.nowMs();
+    if (waitMs <= 0) {
+      known.refreshedAtMs = this.#options.clock.nowMs();
+      return handled(this.#describeAgain(asked));
+    }
+    const pause = new Promise((resolve) => setTimeout(resolve, waitMs).unref());
+    const later = pause.then(() => {
+      this.#delayed.delete(asked);
+      known.refreshedAtMs = this.#options.clock.nowMs();
+      return this.#describeAgain(asked);
+    });
+    this.#delayed.set(asked, later);
+    return handled(later);
+  }
+
+  #namesake(reference: string): KnownTable | undefined {
+    return [...this.#tables.values()].find((known) => mayMean(reference, known));
+  }
+
+  #describeAgain(reference: string): Promise<TableSchema | undefined> {
+    // What is on its way was perhaps read before the change: let it ask again.
+    if (this.#flights.has(reference)) this.#changes += 1;
+    return this.#describe(reference);
+  }
+
+  /** One describe per reference at a time; who comes later waits for the same. */
+  #describe(reference: string): Promise<TableSchema | undefined> {
+    const flying = this.#flights.get(reference);
+    if (flying !== undefined) return flying;
+    if (this.#flights.size >= this.#options.tablesMax) return Promise.resolve(undefined);
+    const flight = this.#fly(reference).finally(() => this.#flights.delete(reference));
+    this.#flights.set(reference, flight);
+    return flight;
+  }
+
+  async #fly(reference: string): Promise<TableSchema | undefined> {
+    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+      const seq = ++this.#seq;
+      const changes = this.#changes;
+      const startedAtMs = this.#options.clock.nowMs();
+      const answer = await this.#ask(reference, startedAtMs);
+      if (changes === this.#changes) return this.#apply(reference, answer, seq, startedAtMs);
+    }
+    return undefined; // Too much is changing to be sure of anything.
+  }
+
+  async #ask(reference: string, nowMs: number): Promise<Answer> {
+    const body = Buffer.from(JSON.stringify({ TableName: reference }));
+    const deadlineAtMs = nowMs + this.#options.describeTimeoutMs;
+    try {
+      const reply = await this.#options.upstream.send({ target, body, idempotent: true, deadlineAtMs });
+      if (reply.status === 200) {
+        const schema = tableSchemaOf(reply.body);
+        return schema === undefined ? { kind: "absent" } : { kind: "table", schema };
+      }
+      const definite = reply.status === 400 && absentErrors.has(errorNameOf(reply.body));
+      return { kind: definite ? "absent" : "failed" };
+    } catch {
+      return { kind: "failed" }; // Counted where it happened, in the upstream's own metrics.
+    }
+  }
+
+  #apply(reference: string, answer: Answer, seq: number, startedAtMs: number): TableSchema | undefined {
+    const before = this.#byReference.get(reference);
+    if (answer.kind === "table") {
+      if (before !== undefined && before.schema.tableId !== answer.schema.tableId) this.#drop(before);
+      const known = this.#tables.get(answer.schema.tableId) ?? this.#add(answer.schema);
+      this.#link(reference, known);
+      return this.#learn(known, answer.schema, seq, startedAtMs);
+    }
+    if (before === undefined) {
+      this.#rememberAbsent(reference);
+      return undefined;
+    }
+    if (answer.kind === "failed") {
+      before.failedAtMs = this.#options.clock.nowMs();
+      before.retryAtMs = before.failedAtMs + this.#options.retryMs;
+      return before.forgotten ? undefined : before.schema;
+    }
+    if (seq > before.seq) {
+      this.#drop(before);
+      this.#rememberAbsent(reference);
+      return undefined;
+    }
+    return before.schema;
+  }
+
+  #learn(known: KnownTable, next: TableSchema, seq: number, startedAtMs: number): TableSchema {
+    if (seq < known.seq) return known.schema;
+    const old = known.schema;
+    if (old.fingerprint !== next.fingerprint) {
+      this.#changes += 1;
+      known.forgotten = true; // Should onChange throw, nobody gets either of the two.
+      this.#options.onChange(old, next);
+    }
+    if (old.fingerprint !== next.fingerprint || old.streamArn !== next.streamArn) known.schema = next;
+    known.forgotten = false;
+    known.seq = seq;
+    known.describedAtMs = startedAtMs;
+    known.failedAtMs = Number.NEGATIVE_INFINITY;
+    known.retryAtMs = Number.NEGATIVE_INFINITY;
+    return known.schema;
+  }
+
+  #add(schema: TableSchema): KnownTable {
+    if (this.#tables.size >= this.#options.tablesMax) {
+      // What was cached of an evicted table must go with it: nobody could notice that it changed meanwhile.
+      const least = [...this.#tables.values()].reduce((a, b) => (a.used < b.used ? a : b));
+      this.#drop(least);
+    }
+    const known = newKnownTable(schema, ++this.#uses);
+    this.#tables.set(schema.tableId, known);
+    return known;
+  }
+
+  #link(reference: string, known: KnownTable): void {
+    this.#absent.delete(reference);
+    if (known.references.has(reference)) return;
+    const [oldest] = known.references;
+    if (known.references.size >= referencesMax && oldest !== undefined) {
+      known.references.delete(oldest);
+      this.#byReference.delete(oldest);
+    }
+    known.references.add(reference);
+    this.#byReference.set(reference, known);
+  }
+
+  #drop(known: KnownTable): void {
+    this.#changes += 1;
+    this.#tables.delete(known.schema.tableId);
+    for (const reference of known.references) this.#byReference.delete(reference);
+    this.#options.onChange(known.schema, undefined);
+  }
+
+  #rememberAbsent(reference: string): void {
+    const [oldest] = this.#absent.keys();
+    if (this.#absent.size >= this.#options.tablesMax && oldest !== undefined) this.#absent.delete(oldest);
+    this.#absent.set(reference, this.#options.clock.nowMs() + this.#options.absentMs);
+  }
+
+  /** The description, or undefined at the caller's own deadline; the describe goes on for the others. */
+  #before<Value>(deadlineAtMs: number, promise: Promise<Value>): Promise<Value | undefined> {
+    const leftMs = deadlineAtMs - this.#options.clock.nowMs();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => resolve(undefined), Math.max(0, leftMs));
+      promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+}
+
+/** The same promise, of which nobody need wait for: a rejection is the next use's to meet. */
+function handled<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {});
+  return promise;
+}
