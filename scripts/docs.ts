@@ -1,8 +1,12 @@
-/** `npm run docs`: writes the pages that are printed from tables. With `--check` it only says which are out of date. */
+/**
+ * `npm run docs`: writes the pages that are printed from tables. With `--check` it only says which are out
+ * of date.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { printConfigurationPage } from "../src/config/print.ts";
 import { printMetrics } from "../src/metrics/print.ts";
+import { printCompatibility } from "../src/proxy/print.ts";
 
 export interface Page {
   /** Below the repository's root. */
@@ -10,10 +14,13 @@ export interface Page {
   readonly print: () => string;
 }
 
-/** Every generated page. A new one needs only its row here; test/unit/config/docs.test.ts compares them all. */
+/**
+ * Every generated page. A new one needs only its row here; test/unit/config/docs.test.ts compares them all.
+ */
 export const PAGES: readonly Page[] = [
   { path: "docs/CONFIGURATION.md", print: printConfigurationPage },
   { path: "docs/METRICS.md", print: printMetrics },
+  { path: "docs/COMPATIBILITY.md", print: printCompatibility },
 ];
 
 /** The page as it stands in the checkout; undefined if it is not there. */

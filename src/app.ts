@@ -19,8 +19,8 @@ import { createMetrics } from "./metrics/registry.ts";
 import type { Deps } from "./proxy/deps.ts";
 import { explain } from "./proxy/explain.ts";
 import { DynamoHttpServer } from "./proxy/http-server.ts";
+import type { Loaded } from "./proxy/loaded.ts";
 import { handle } from "./proxy/pipeline.ts";
-import type { Loaded } from "./proxy/read-through.ts";
 import { createDynamoDbClient } from "./upstream/dynamodb-client.ts";
 import { type Embedded, startEmbedded } from "./upstream/embedded.ts";
 import { TableCatalog } from "./upstream/table-catalog.ts";
@@ -104,9 +104,10 @@ class DynatierApp implements App {
       caches: () => [{ tier: "memory", ...this.#cache.stats() }],
       requestsInFlight: () => this.#server.inFlight,
       waitingCallers: () => this.#deps.flights.waiting,
-      clientConnections: () => this.#server.connections,
-      clientReceivedBytes: () => this.#server.receivedBytes,
-      clientSentBytes: () => this.#server.sentBytes,
+      clientConnections: () => this.#server.sockets.open,
+      clientReceivedBytes: () => this.#server.sockets.receivedBytes,
+      clientSentBytes: () => this.#server.sockets.sentBytes,
+      unknownOutcomesPending: () => versions.pendingChanges(),
       upstreamRequestsInFlight: () => this.#upstream.stats().inFlight,
     });
   }
@@ -162,8 +163,8 @@ class DynatierApp implements App {
       });
       const body = parseReply(reply.body);
       if (reply.status !== 200) throw new Error(`ListTables was refused: ${JSON.stringify(body)}`);
-      if (Array.isArray(body["TableNames"])) names.push(...body["TableNames"].map(String));
-      ExclusiveStartTableName = body["LastEvaluatedTableName"];
+      if (Array.isArray(body.TableNames)) names.push(...body.TableNames.map(String));
+      ExclusiveStartTableName = body.LastEvaluatedTableName;
     } while (ExclusiveStartTableName !== undefined && names.length < this.settings.tablesMax);
     return names;
   }

@@ -9,7 +9,7 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
   process.stderr.write(
     `dynatier needs Node.js 22.19 or newer and this is ${process.versions.node}: ` +
-      "install a current one (https://nodejs.org), or in a checkout run `npm ci` and start it by `npm start`.\n",
+      "install a current one (https://nodejs.org), or in a checkout run `npm ci`, then `npm start`.\n",
   );
   process.exitCode = 2;
 } else {

@@ -35,6 +35,9 @@ export class VersionClock {
   /** When the slot's last change was over, in clock milliseconds; 0 = it never changed. */
   readonly #changedAtMs: Float64Array;
 
+  /** When each open wait for an unknown outcome ends; as many as there are such writes in unknownOutcomeMs. */
+  #pendingUntilMs: number[] = [];
+
   constructor(options: VersionClockOptions) {
     const { slots } = options;
     if (slots < 1 || (slots & (slots - 1)) !== 0)
@@ -79,12 +82,24 @@ export class VersionClock {
    */
   bump(tags: readonly Tag[], pendingForMs = 0): void {
     const overAtMs = this.#clock.nowMs() + pendingForMs;
+    if (pendingForMs > 0) {
+      this.pendingChanges();
+      this.#pendingUntilMs.push(overAtMs);
+    }
     for (const tag of tags) {
       const slot = hash(tag) & this.#mask;
       this.#versions[slot]! += 1;
       // Never back: a later write that succeeds does not end the wait for an earlier one that may still land.
       if (overAtMs > this.#changedAtMs[slot]!) this.#changedAtMs[slot] = overAtMs;
     }
+  }
+
+  /** How many changes with unknown outcome may still land. */
+  pendingChanges(): number {
+    const nowMs = this.#clock.nowMs();
+    const open = this.#pendingUntilMs.findIndex((untilMs) => untilMs > nowMs);
+    if (open !== 0) this.#pendingUntilMs = open < 0 ? [] : this.#pendingUntilMs.slice(open);
+    return this.#pendingUntilMs.length;
   }
 
   /** How much one bump of `bumped` moves the stamp of `tags`, collisions of slots included. */

@@ -24,7 +24,7 @@ export interface MemoryTierOptions {
   readonly entryBytesMax: number;
 }
 
-/** What an entry costs beyond its body and key: map slot, list links, objects, typed-array head (measured, docs/decisions/0006). */
+/** What an entry costs beyond its body and key: map slot, list links, objects, typed-array head (docs/decisions/0006). */
 export const entryOverheadBytes = 400;
 
 interface Stored {

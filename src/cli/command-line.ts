@@ -18,7 +18,8 @@ const processTerminal: Terminal = {
 };
 
 /**
- * Runs `dynatier` with these arguments and answers its exit code. The command comes first; without one it is `serve`.
+ * Runs `dynatier` with these arguments and answers its exit code. The command comes first; without one it
+ * is `serve`.
  * @param argv the arguments after the script's name
  */
 export async function runCommandLine(

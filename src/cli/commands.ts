@@ -1,4 +1,7 @@
-/** THE table of commands: what each does, its own options, and where it lives. Modules are loaded only when run. */
+/**
+ * THE table of commands: what each does, its own options, and where it lives. Modules are loaded only when
+ * run.
+ */
 import type { OwnOptions } from "../config/flags.ts";
 import type { SettingName } from "../config/settings.ts";
 import type { CommandModule } from "./command.ts";
@@ -37,7 +40,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   demo: {
     usage: "[--once]",
-    help: "Run the proxy with an emulator inside, and show a miss, hits, a write and the fresh read after it.",
+    help: "Run the proxy with an emulator inside; show a miss, hits, a write and the fresh read after it.",
     options: {
       once: { takes: "switch", usage: "--once", help: "Stop after the tour instead of staying up." },
     },

@@ -29,15 +29,17 @@ export class DemoClient {
   /** Calls DynamoDB through the proxy; throws unless it answers 200. */
   async call(operation: string, input: Input): Promise<DemoAnswer> {
     const { url, region, timeoutMs } = this.#endpoints;
-    const scope = `demo/${new Date().toISOString().slice(0, 10).replaceAll("-", "")}/${region}/dynamodb/aws4_request`;
+    const now = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
+    const scope = `demo/${now.slice(0, 8)}/${region}/dynamodb/aws4_request`;
+    const signature = `SignedHeaders=host;x-amz-date, Signature=${"0".repeat(64)}`;
     const reply = await httpCall(reachable(url), {
       method: "POST",
       headers: {
         "content-type": "application/x-amz-json-1.0",
         "x-amz-target": `DynamoDB_20120810.${operation}`,
-        "x-amz-date": `${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`,
+        "x-amz-date": now,
         // Shaped like an SDK's. The proxy signs what it sends upstream with its own credentials.
-        authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host;x-amz-date, Signature=${"0".repeat(64)}`,
+        authorization: `AWS4-HMAC-SHA256 Credential=${scope}, ${signature}`,
       },
       body: JSON.stringify(input),
       timeoutMs,

@@ -1,4 +1,6 @@
-/** The tour of the demo: each step is a real request; any answer but the expected one ends it with an error. */
+/**
+ * The tour of the demo: each step is a real request; any answer but the expected one ends it with an error.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Input, type Item, isObject } from "../dynamodb/model.ts";
 import type { DemoAnswer, DemoClient } from "./demo-client.ts";

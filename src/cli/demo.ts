@@ -6,11 +6,20 @@ import { DemoClient } from "./demo-client.ts";
 import { DEMO_TABLE, orderKey } from "./demo-data.ts";
 import { seed, tour } from "./demo-tour.ts";
 import { reachable } from "./http-call.ts";
-import { startOrClose, stopWithin, untilSignal } from "./lifetime.ts";
+import { catchStopSignals, drainOnSignal, type StopSignal, startOrClose, stopWithin } from "./lifetime.ts";
 
 const STOP_WITHIN_MS = 5000;
 
 export async function run(context: CommandContext): Promise<ExitCode> {
+  const signal = catchStopSignals();
+  try {
+    return await demonstrate(context, signal);
+  } finally {
+    signal.close();
+  }
+}
+
+async function demonstrate(context: CommandContext, signal: StopSignal): Promise<ExitCode> {
   const { print } = context;
   const settings = await demoSettings(context);
   const { createApp } = await import("../app.ts");
@@ -24,9 +33,8 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   try {
     const began = performance.now();
     const count = await seed(client);
-    print(
-      `  table              ${DEMO_TABLE}, ${count} orders, written in ${Math.round(performance.now() - began)} ms`,
-    );
+    const tookMs = Math.round(performance.now() - began);
+    print(`  table              ${DEMO_TABLE}, ${count} orders, written in ${tookMs} ms`);
     print("");
     await tour(client, print);
     print("");
@@ -38,7 +46,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   }
   if (context.options.get("once") === "true") return stopWithin(app, STOP_WITHIN_MS, context);
   for (const line of tryItLines(reachable(url).origin, settings)) print(line);
-  return untilSignal(app, context);
+  return drainOnSignal(app, signal, context);
 }
 
 /** The given settings on ports that are free, speaking plain HTTP, and quiet unless told otherwise. */
@@ -76,7 +84,8 @@ function tryItLines(url: string, { region }: Settings): string[] {
   const key = JSON.stringify(orderKey(7, 3));
   return [
     "Try it yourself. The AWS CLI:",
-    `  export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION=${region} AWS_DEFAULT_REGION=${region}`,
+    "  export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo",
+    `  export AWS_REGION=${region} AWS_DEFAULT_REGION=${region}`,
     `  aws dynamodb get-item --endpoint-url ${url} --table-name ${DEMO_TABLE} --key '${key}'`,
     "JavaScript:",
     `  const client = new DynamoDBClient({ endpoint: "${url}" });`,

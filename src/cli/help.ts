@@ -13,7 +13,7 @@ export function printHelp(): string {
     hanging(`  ${name}`.padEnd(column), help),
   );
   return [
-    `dynatier ${packageVersion()}: a DynamoDB endpoint that answers from memory and is never stale after a write`,
+    `dynatier ${packageVersion()}: a DynamoDB endpoint that answers from memory, never stale after a write`,
     "",
     "Usage: dynatier [command] [settings]",
     "",

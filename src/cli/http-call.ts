@@ -54,7 +54,10 @@ export function httpCall(url: URL, options: HttpCallOptions): Promise<HttpReply>
   });
 }
 
-/** The same address as a client on this machine must write it: "all addresses" is a place to listen, not to call. */
+/**
+ * The same address as a client on this machine must write it: "all addresses" is a place to listen, not to
+ * call.
+ */
 export function reachable(address: string): URL {
   const url = new URL(address);
   if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";

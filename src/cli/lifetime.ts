@@ -2,23 +2,33 @@
 import type { App } from "../app.ts";
 import type { CommandContext, ExitCode } from "./command.ts";
 
-/** Beyond the drain time, before stopping is given up. Closing sockets and pools takes well under a second. */
+/**
+ * Beyond the drain time, before stopping is given up. Closing sockets and pools takes well under a second.
+ */
 const STOP_GRACE_MS = 2000;
 
 /**
- * Signals this close together are one: under `npm start`, Ctrl-C reaches this process twice, once from the terminal,
- * which signals the whole process group, and once from npm, which passes its own on.
+ * Signals this close together are one: under `npm start`, Ctrl-C reaches this process twice, once from the
+ * terminal, which signals the whole process group, and once from npm, which passes its own on.
  */
 const SAME_SIGNAL_MS = 400;
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+/** Signals that ask the process to end, caught from the moment this is made. */
+export interface StopSignal {
+  /** Fulfilled with the first one. */
+  readonly received: Promise<void>;
+  /** Gives the signals back to Node's own handling. */
+  close(): void;
+}
+
 /**
- * Waits for SIGINT or SIGTERM, then stops the app: no new connections, requests under way are finished within
- * `drainMs`. A second signal ends the process at once.
+ * Catches SIGINT and SIGTERM. To be called before anything is started: a supervisor may stop a process as
+ * soon as it is ready, and an uncaught signal would end it without draining. A second signal ends the
+ * process at once.
  */
-export async function untilSignal(app: App, context: CommandContext): Promise<ExitCode> {
-  const { drainMs } = context.settings;
+export function catchStopSignals(): StopSignal {
   const { promise, resolve } = Promise.withResolvers<void>();
   let firstAtMs: number | undefined;
   const onSignal = () => {
@@ -28,13 +38,27 @@ export async function untilSignal(app: App, context: CommandContext): Promise<Ex
     resolve();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  try {
-    await promise;
-    context.print(`Draining, up to ${drainMs / 1000} s. A second signal stops at once.`);
-    return await stopWithin(app, drainMs + STOP_GRACE_MS, context);
-  } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
-  }
+  return {
+    received: promise,
+    close: () => {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    },
+  };
+}
+
+/**
+ * Waits for the signal, then stops the app: no new connections, requests under way are finished within
+ * `drainMs`.
+ */
+export async function drainOnSignal(
+  app: App,
+  signal: StopSignal,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { drainMs } = context.settings;
+  await signal.received;
+  context.print(`Draining, up to ${drainMs / 1000} s. A second signal stops at once.`);
+  return stopWithin(app, drainMs + STOP_GRACE_MS, context);
 }
 
 /** Stops the app; exit code 1 if that takes longer than the bound. */

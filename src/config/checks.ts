@@ -1,4 +1,6 @@
-/** What must hold between settings. Each row says which settings it is about; it is skipped if one of them is wrong. */
+/**
+ * What must hold between settings. Each row names the settings it is about; it is skipped if one is wrong.
+ */
 import { isLoopbackHost } from "./loopback.ts";
 import type { SettingName, Settings } from "./settings.ts";
 
@@ -38,10 +40,10 @@ export const CHECKS: readonly Check[] = [
   },
   {
     about: ["tlsCert", "tlsKey"],
-    find: ({ settings: { tlsCert, tlsKey } }) =>
-      (tlsCert === undefined) === (tlsKey === undefined)
-        ? undefined
-        : `\`${tlsCert === undefined ? "tlsKey" : "tlsCert"}\` needs \`${tlsCert === undefined ? "tlsCert" : "tlsKey"}\` as well`,
+    find: ({ settings: { tlsCert, tlsKey } }) => {
+      if ((tlsCert === undefined) === (tlsKey === undefined)) return undefined;
+      return tlsCert === undefined ? "`tlsKey` needs `tlsCert` as well" : "`tlsCert` needs `tlsKey` as well";
+    },
   },
   {
     about: ["tlsClientCa", "tlsCert", "tlsKey"],
@@ -130,8 +132,8 @@ export async function tlsProblems(settings: Settings, readFile: (path: string) =
 }
 
 /**
- * What is wrong with a file of client authorities. Node's TLS skips what is no certificate without a word, and for
- * an empty text it trusts all public authorities instead of none, so the file is looked into here.
+ * What is wrong with a file of client authorities. Node's TLS skips what is no certificate without a word,
+ * and for an empty text it trusts all public authorities instead of none, so the file is looked into here.
  */
 async function authorityProblem(pem: string): Promise<string | undefined> {
   const { X509Certificate } = await import("node:crypto");

@@ -9,10 +9,10 @@ const BY_VARIABLE: ReadonlyMap<string, SettingName> = new Map(
 );
 
 /**
- * Kubernetes puts variables into every container for each Service of its namespace. One named "dynatier" gives
- * DYNATIER_SERVICE_HOST, DYNATIER_PORT_8100_TCP_ADDR and DYNATIER_PORT=tcp://10.0.0.1:8100; "dynatier-admin" gives
- * DYNATIER_ADMIN_PORT in the same way. They are not meant for us, although two of them bear the names of settings.
- * (Kubernetes documentation, "Environment variables" under Service.)
+ * Kubernetes puts variables into every container for each Service of its namespace. One named "dynatier"
+ * gives DYNATIER_SERVICE_HOST, DYNATIER_PORT_8100_TCP_ADDR and DYNATIER_PORT=tcp://10.0.0.1:8100;
+ * "dynatier-admin" gives DYNATIER_ADMIN_PORT in the same way. They are not meant for us, although two of
+ * them bear the names of settings. (Kubernetes documentation, "Environment variables" under Service.)
  */
 function isServiceLink(variable: string, value: string): boolean {
   if (/_PORT$/.test(variable) && /^(tcp|udp|sctp):\/\//.test(value)) return true;

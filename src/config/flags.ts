@@ -22,8 +22,9 @@ const BY_FLAG: ReadonlyMap<string, SettingName> = new Map(
 );
 
 /**
- * Takes `argv` apart. A value follows its flag after `=` or a space; a value that begins with `--` needs the `=`. A
- * switch may stand alone (`--insecure`) or with `=true`/`=false`. After a bare `--` everything stands alone.
+ * Takes `argv` apart. A value follows its flag after `=` or a space; a value that begins with `--` needs
+ * the `=`. A switch may stand alone (`--insecure`) or with `=true`/`=false`. After a bare `--` everything
+ * stands alone.
  */
 export function parseFlags(argv: readonly string[], own: OwnOptions = {}): ParsedFlags {
   const settings = new Map<SettingName, string>();

@@ -1,4 +1,6 @@
-/** Settings from file, environment and flags, each overriding the one before. All problems are found at once. */
+/**
+ * Settings from file, environment and flags, each overriding the one before. All problems are found at once.
+ */
 import { readFileSync } from "node:fs";
 import { CHECKS, reasonOf, tlsProblems } from "./checks.ts";
 import { type Environment, parseEnvironment } from "./environment.ts";
@@ -39,7 +41,8 @@ interface Given {
 }
 
 /**
- * Loads and checks all settings. Never throws for wrong input: each complaint is one line that names the setting.
+ * Loads and checks all settings. Never throws for wrong input: each complaint is one line that names the
+ * setting.
  * @param argv the arguments after the command, settings flags only
  * @param env the process' environment: DYNATIER_… and, for the region, AWS_…
  */
@@ -185,5 +188,6 @@ async function parseConfig(path: string, text: string): Promise<Pick<ConfigFile,
 
 function unknownKey(key: string, path: string): string {
   const guess = nearest(key, SETTING_NAMES);
-  return `\`${key}\` is not a setting; ${guess ? `did you mean \`${guess}\`?` : "see docs/CONFIGURATION.md"} (${path})`;
+  const hint = guess ? `did you mean \`${guess}\`?` : "see docs/CONFIGURATION.md";
+  return `\`${key}\` is not a setting; ${hint} (${path})`;
 }

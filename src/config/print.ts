@@ -57,17 +57,17 @@ const INTRODUCTION = `# Configuration
 
 Every setting has one name and can be given in three places; the later wins:
 
-1. the settings file, YAML: \`./dynatier.yaml\` if there is one, or the file that \`--config\` names: \`itemTtlMs: 300000\`
+1. the settings file, YAML, \`./dynatier.yaml\` or the file that \`--config\` names: \`itemTtlMs: 300000\`
 2. the environment: \`DYNATIER_ITEM_TTL_MS=300000\` (an empty variable counts as unset)
 3. the command line: \`--item-ttl-ms 300000\` or \`--itemTtlMs=300000\`
 
-Durations are milliseconds and sizes are bytes; both may carry a unit: \`5s\`, \`1m\`, \`2h\`, \`256MiB\`, \`1GB\`.
-Unknown names, wrong values and settings that do not fit together are reported all at once, with the nearest valid
-name, before anything starts; the exit code is then 2. \`dynatier check\` also tries the upstream and says for each table
-how it will be cached.
+Durations are milliseconds and sizes are bytes; both may carry a unit: \`5s\`, \`1m\`, \`2h\`, \`256MiB\`,
+\`1GB\`. Unknown names, wrong values and settings that do not fit together are reported all at once, with the
+nearest valid name, before anything starts; the exit code is then 2. \`dynatier check\` also tries the
+upstream and says for each table how it will be cached.
 
-AWS credentials are not settings of dynatier: they come from the AWS default chain (environment, profile, SSO, container,
-instance, web identity).
+AWS credentials are not settings of dynatier: they come from the AWS default chain (environment, profile, SSO,
+container, instance, web identity).
 
 \`\`\`yaml
 # dynatier.yaml
@@ -86,8 +86,8 @@ tables:
 
 const RULES = `## Rules for tables
 
-\`tables\` is a list of rules, tried in order; the first whose \`match\` fits the table's name applies, and what it leaves
-open is filled in from the settings above. In a flag or the environment the list is written as JSON:
+\`tables\` is a list of rules, tried in order; the first whose \`match\` fits the table's name applies, and
+what it leaves open is filled in from the settings above. In a flag or the environment the list is JSON:
 \`DYNATIER_TABLES='[{"match": "sessions", "cache": "off"}]'\`.
 `;
 

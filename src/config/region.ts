@@ -3,9 +3,9 @@ import { join } from "node:path";
 import type { Environment } from "./environment.ts";
 
 /**
- * AWS_REGION, else AWS_DEFAULT_REGION, else the profile's region in the shared config file (AWS_CONFIG_FILE, by
- * default ~/.aws/config); undefined if none of them is there.
- * (AWS SDKs and Tools Reference Guide, "AWS Region" and "Shared config and credentials files".)
+ * AWS_REGION, else AWS_DEFAULT_REGION, else the profile's region in the shared config file
+ * (AWS_CONFIG_FILE, by default ~/.aws/config); undefined if none of them is there. (AWS SDKs and Tools
+ * Reference Guide, "AWS Region" and "Shared config and credentials files".)
  * @param readFile as in load.ts; a file that cannot be read names no region.
  */
 export function regionFromAws(env: Environment, readFile: (path: string) => string): string | undefined {

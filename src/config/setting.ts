@@ -1,7 +1,13 @@
-/** What one row of the settings table is, and the kinds of value a row may have. The rows are in settings-*.ts. */
+/**
+ * What one row of the settings table is, and the kinds of value a row may have. The rows are in
+ * settings-*.ts.
+ */
 import { BYTE_UNITS, MS_UNITS, NO_UNITS, numberOf, withUnit } from "./units.ts";
 
-/** A complaint about one value. `path` says where inside the value ("" for the value itself, "[2].match" in a list). */
+/**
+ * A complaint about one value. `path` says where inside the value ("" for the value itself, "[2].match" in a
+ * list).
+ */
 export interface Problem {
   readonly path: string;
   readonly message: string;
@@ -11,7 +17,9 @@ export type Parsed<T> =
   | { readonly value: T; readonly problems?: undefined }
   | { readonly problems: readonly Problem[] };
 
-/** One setting. `parse` takes the text of a flag or environment variable, or whatever YAML made of the file. */
+/**
+ * One setting. `parse` takes the text of a flag or environment variable, or whatever YAML made of the file.
+ */
 export interface Setting<T> {
   readonly default: T;
   /** What a value looks like, as help and docs say it: "milliseconds", "`tags` or `ttl`". */

@@ -1,4 +1,7 @@
-/** Settings table, part 3: what is cached, for how long, in how much memory, and the bounds of queues and maps. */
+/**
+ * Settings table, part 3: what is cached, for how long, in how much memory, and the bounds of queues and
+ * maps.
+ */
 import {
   bytes,
   choice,
@@ -56,8 +59,8 @@ export const CACHING = {
   entryBytesMax: bytes(
     2 * MIB,
     [1024, 64 * MIB],
-    "The largest answer that is stored. A Query page has up to 1 MB of items, and more as JSON. Unset, it is " +
-      "never more than `cacheBytesMax`.",
+    "The largest answer that is stored. A Query page has up to 1 MB of items, and more as JSON. Unset, it " +
+      "is never more than `cacheBytesMax`.",
   ),
   ...PER_TABLE,
   unknownOutcomeMs: ms(

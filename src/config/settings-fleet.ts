@@ -15,7 +15,8 @@ export const NODES = {
     ms(
       2000,
       [100, 600_000],
-      "How old the last sign of life from the change sources may be before hits are capped at `degradedMaxAgeMs`.",
+      "How old the last sign of life from the change sources may be before hits are capped at " +
+        "`degradedMaxAgeMs`.",
     ),
   ),
   degradedMaxAgeMs: notBuilt(
@@ -25,8 +26,8 @@ export const NODES = {
     choice(
       ["auto", "before", "after", "require"],
       "auto",
-      "`before` marks a write in Redis before it is sent, `after` does not, `require` refuses a write whose " +
-        "mark cannot be placed, `auto` is `before` where the stream is not followed.",
+      "`before` marks a write in Redis before it is sent, `after` does not, `require` refuses a write " +
+        "whose mark cannot be placed, `auto` is `before` where the stream is not followed.",
     ),
   ),
 };
@@ -49,7 +50,8 @@ export const WATCHING = {
   logLevel: choice(
     ["silent", "fatal", "error", "warn", "info", "debug", "trace"],
     "info",
-    "How much is logged (JSON lines on standard error). Requests are logged, one line each, only from `debug` on.",
+    "How much is logged (JSON lines on standard error). Requests are logged, one line each, only from " +
+      "`debug` on.",
   ),
   audit: notBuilt(
     share(0, "Share of served answers that are read again, strongly consistent, and compared."),

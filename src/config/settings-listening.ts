@@ -50,7 +50,8 @@ export const LISTENING = {
     125_000,
     [1000, 3_600_000],
     "How long an idle connection of a client stays open. It must be longer than clients keep idle " +
-      "sockets (SDK for Java 60 s, for Go 90 s, curl and so PHP 118 s), or a request may meet a closing socket.",
+      "sockets (SDK for Java 60 s, for Go 90 s, curl and so PHP 118 s), or a request may meet a closing " +
+      "socket.",
   ),
   drainMs: ms(
     10_000,

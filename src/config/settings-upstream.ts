@@ -50,6 +50,7 @@ export const UPSTREAM = {
   schemaRefreshMs: ms(
     60_000,
     [100, 60_000],
-    "How often a table's description is read again, so that a table changed behind dynatier's back is noticed.",
+    "How often a table's description is read again, so that a table changed behind dynatier's back is " +
+      "noticed.",
   ),
 };

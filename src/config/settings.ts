@@ -1,6 +1,7 @@
 /**
- * THE settings table. Its rows stand in settings-listening, -upstream, -cache and -fleet.ts; the type `Settings`,
- * the flags, the environment names, `--help` and docs/CONFIGURATION.md are all computed from them.
+ * THE settings table. Its rows stand in settings-listening, -upstream, -cache and -fleet.ts; the type
+ * `Settings`, the flags, the environment names, `--help` and docs/CONFIGURATION.md are all computed from
+ * them.
  */
 import type { Setting } from "./setting.ts";
 import { CACHING, LIMITS } from "./settings-cache.ts";
@@ -60,8 +61,9 @@ export function environmentName(name: string): string {
 }
 
 /**
- * The defaults with some values replaced, taken as they are: for tests and for embedding, where no file, environment
- * or flag is read. The region falls back to us-east-1. User input goes through load.ts, which checks it.
+ * The defaults with some values replaced, taken as they are: for tests and for embedding, where no file,
+ * environment or flag is read. The region falls back to us-east-1. User input goes through load.ts, which
+ * checks it.
  */
 export function settingsWith(overrides: Partial<Settings> = {}): Settings {
   const defaults = Object.fromEntries(SETTING_NAMES.map((name) => [name, SETTINGS[name].default]));

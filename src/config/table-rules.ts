@@ -21,8 +21,9 @@ export interface ResolvedRule {
 const memory = new WeakMap<Settings, Map<string, ResolvedRule>>();
 
 /**
- * The rule for a table, by its name (not its ARN). The first match wins; what the rule leaves open is filled in from
- * the top-level settings. Remembered for at most `tablesMax` names: names come from clients, who may invent them.
+ * The rule for a table, by its name (not its ARN). The first match wins; what the rule leaves open is
+ * filled in from the top-level settings. Remembered for at most `tablesMax` names: names come from clients,
+ * who may invent them.
  */
 export function ruleFor(tableName: string, settings: Settings): ResolvedRule {
   let known = memory.get(settings);
@@ -56,8 +57,8 @@ function resolve(rule: TableRule | undefined, settings: Settings): ResolvedRule 
 }
 
 /**
- * True if the whole name matches the glob. `*` is any run of characters, `?` exactly one. Case counts, as in table
- * names. Runs in at most (name × glob) steps; a regular expression made of many `*` would not.
+ * True if the whole name matches the glob. `*` is any run of characters, `?` exactly one. Case counts, as
+ * in table names. Runs in at most (name × glob) steps; a regular expression made of many `*` would not.
  */
 export function globMatches(glob: string, name: string): boolean {
   let at = 0;

@@ -27,7 +27,10 @@ export const BYTE_UNITS: UnitTable = new Map([
   ["gib", 1024 ** 3],
 ]);
 
-/** A number, or text like "5s" or "1.5 GiB" times its unit (case does not matter); undefined for anything else. */
+/**
+ * A number, or text like "5s" or "1.5 GiB" times its unit (case does not matter); undefined for anything
+ * else.
+ */
 export function numberOf(raw: unknown, units: UnitTable): number | undefined {
   if (typeof raw === "number") return raw;
   if (typeof raw !== "string") return undefined;

@@ -1,4 +1,6 @@
-/** Binary values as they stand on the wire: base64 text, taken only where the text is the bytes' one spelling. */
+/**
+ * Binary values as they stand on the wire: base64 text, taken only where the text is the bytes' one spelling.
+ */
 
 /**
  * True where `text` is the base64 that DynamoDB itself would return for these bytes. It also accepts others

@@ -1,4 +1,6 @@
-/** One text for every key: what the cache knows an item, and a partition, by. On the hot path of every read. */
+/**
+ * One text for every key: what the cache knows an item, and a partition, by. On the hot path of every read.
+ */
 
 import { base64ByteLength, isCanonicalBase64 } from "./canonical-binary.ts";
 import { canonicalNumber } from "./canonical-number.ts";
@@ -13,8 +15,8 @@ const sortBytesMax = 1024;
  * The canonical text of a request's Key: exactly the table's key attributes, rightly typed, not empty, within
  * DynamoDB's sizes. Different keys of one table have different texts, spellings of one number the same.
  *
- * @returns undefined for a key that DynamoDB refuses or may understand differently: a read is left to it, and a write
- * may then have changed any item of the table.
+ * @returns undefined for a key that DynamoDB refuses or may understand differently: a read is left to it, and
+ * a write may then have changed any item of the table.
  */
 export function canonicalKey(key: unknown, schema: TableSchema): string | undefined {
   if (!isObject(key)) return undefined;
@@ -31,10 +33,11 @@ export function itemKey(item: Input, schema: TableSchema): string | undefined {
 }
 
 /**
- * The canonical text of these attributes' values, taken from a Key, an item or a map of values. Sizes are not checked.
+ * The canonical text of these attributes' values, taken from a Key, an item or a map of values. Sizes are not
+ * checked.
  *
- * @returns undefined where one of them is missing, wrongly typed, empty or not spelt canonically. In a request's item
- * this does not prove that the item stays out of the index: only a missing attribute does.
+ * @returns undefined where one of them is missing, wrongly typed, empty or not spelt canonically. In a
+ * request's item this does not prove that the item stays out of the index: only a missing attribute does.
  */
 export function canonicalPartition(source: Input, attributes: readonly KeyAttribute[]): string | undefined {
   let text: string | undefined;

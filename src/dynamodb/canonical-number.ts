@@ -1,4 +1,6 @@
-/** One normal form for every number that DynamoDB can hold: text arithmetic only, so no digit is ever rounded. */
+/**
+ * One normal form for every number that DynamoDB can hold: text arithmetic only, so no digit is ever rounded.
+ */
 
 /** Significant digits that a number may have (AWS: HowItWorks.NamingRulesDataTypes, "Number"). */
 const significantDigitsMax = 38;
@@ -29,8 +31,8 @@ export interface DecimalParts {
  * every zero. That is DynamoDB's own reply form (test/wire/numbers.test.ts), so `"1e2"`, `"+100"` and
  * `"0100.0"` all become `"100"`.
  *
- * @returns undefined for what DynamoDB refuses (no number, more than 38 significant digits, out of range), and for
- * spellings so odd that we do not vouch for its answer.
+ * @returns undefined for what DynamoDB refuses (no number, more than 38 significant digits, out of range),
+ * and for spellings so odd that we do not vouch for its answer.
  */
 export function canonicalNumber(text: string): string | undefined {
   if (isPlainInteger(text)) return text;

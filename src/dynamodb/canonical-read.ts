@@ -32,7 +32,7 @@ const sharedParameters = [
   ...["ExpressionAttributeNames", "ExpressionAttributeValues"],
 ];
 
-/** All parameters that an understood request may have. The legacy filters are not among them: see {@link rawKey}. */
+/** What an understood request may have. The legacy filters are not among it: see {@link rawKey}. */
 const understoodParameters: Readonly<Record<ReadOperation, ReadonlySet<string>>> = {
   Query: new Set([...sharedParameters, "KeyConditionExpression", "KeyConditions", "ScanIndexForward"]),
   Scan: new Set([...sharedParameters, "Segment", "TotalSegments"]),
@@ -49,13 +49,15 @@ const neutralParameters = new Map<string, (value: unknown) => boolean>([
 ]);
 
 /**
- * The canonical key of an eventually consistent Query or Scan of one table (the caller puts the table's identity
- * beside it). Requests that mean the same share it: placeholders are resolved, values normalised, defaults filled in.
+ * The canonical key of an eventually consistent Query or Scan of one table (the caller puts the table's
+ * identity beside it). Requests that mean the same share it: placeholders resolved, values normalised,
+ * defaults filled in.
  *
  * Two kinds of keys, told apart by their first character:
- * - exact: the request is valid as far as it and the table's keys can tell. What is left depends on the projection of
- *   an index ("does not project"); equal keys name the same attributes, so DynamoDB judges them alike.
- * - raw: not understood, perhaps invalid. The key is the request itself, so nothing but that very request shares it.
+ * - exact: the request is valid as far as it and the table's keys can tell. What is left depends on the
+ *   projection of an index ("does not project"); equal keys name the same attributes, so DynamoDB judges them
+ *   alike.
+ * - raw: not understood, perhaps invalid. The key is the request itself, so only that very request shares it.
  */
 export function canonicalRead(operation: ReadOperation, input: Input, schema: TableSchema): CanonicalRead {
   const target = proven(() => queriedKey(input, schema));
@@ -66,7 +68,7 @@ export function canonicalRead(operation: ReadOperation, input: Input, schema: Ta
   return { key, partition, exact: true };
 }
 
-/** The request as it stands, in JSON with sorted members, without the valid ones of the neutral parameters. */
+/** The request as it stands, in JSON with sorted members, without the neutral parameters that are valid. */
 function rawKey(operation: ReadOperation, input: Input): string {
   const rest: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(input)) {
@@ -110,8 +112,8 @@ function queriedKey(input: Input, schema: TableSchema): keys.QueriedKey {
 }
 
 /**
- * The key conditions alone, even if the rest of the request is not understood: DynamoDB reads this partition or
- * refuses the request.
+ * The key conditions alone, even if the rest of the request is not understood: DynamoDB reads this partition
+ * or refuses the request.
  */
 function provenConditions(input: Input, target: keys.QueriedKey): readonly keys.KeyCondition[] | undefined {
   return proven(() => keyConditions(input, new Placeholders(input), target));
@@ -172,8 +174,8 @@ function projectedPaths(input: Input, placeholders: Placeholders, schema: TableS
 }
 
 /**
- * ExclusiveStartKey: the table's key and the index', nothing else; for a Query inside of what it reads. A parallel
- * scan's has to lie in its segment, which only DynamoDB can tell.
+ * ExclusiveStartKey: the table's key and the index', nothing else; for a Query inside of what it reads. A
+ * parallel scan's has to lie in its segment, which only DynamoDB can tell.
  */
 function startKeyForm(
   input: Input,

@@ -5,16 +5,17 @@ import { canonicalNumber } from "./canonical-number.ts";
 import { isObject } from "./model.ts";
 
 /**
- * Lists and maps that may stand inside one another within one attribute. AWS allows 32 levels with the item itself
- * as the first (ServiceQuotas; test/wire/stored-image.test.ts).
+ * Lists and maps that may stand inside one another within one attribute. AWS allows 32 levels with the item
+ * itself as the first (ServiceQuotas; test/wire/stored-image.test.ts).
  */
 export const nestedContainersMax = 31;
 
 type Writer = (value: unknown, depth: number) => string | undefined;
 
 /*
- * The text is a prefix code, so values can be strung together without a separator: strings and collections carry
- * their length in front, numbers end in ";", each type starts with its own letter (sets with small ones).
+ * The text is a prefix code, so values can be strung together without a separator: strings and collections
+ * carry their length in front, numbers end in ";", each type starts with its own letter (sets with small
+ * ones).
  */
 const writers: ReadonlyMap<string, Writer> = new Map<string, Writer>([
   ["S", (value) => prefixed("S", stringText(value))],
@@ -30,10 +31,11 @@ const writers: ReadonlyMap<string, Writer> = new Map<string, Writer>([
 ]);
 
 /**
- * The canonical text of one AttributeValue: numbers normalised, sets and map members sorted, binaries by their bytes.
+ * The canonical text of one AttributeValue: numbers normalised, sets and map members sorted, binaries by
+ * their bytes.
  *
- * @returns undefined for what DynamoDB refuses (two types at once, empty sets, duplicates in a set, wrong JSON types,
- * more than 32 levels) and for what it may understand differently (lone surrogates, odd base64).
+ * @returns undefined for what DynamoDB refuses (two types at once, empty sets, duplicates in a set, wrong
+ * JSON types, more than 32 levels) and for what it may understand differently (lone surrogates, odd base64).
  */
 export function canonicalValue(value: unknown): string | undefined {
   return valueText(value, 0);

@@ -1,4 +1,7 @@
-/** Where the parts of a JSON text stand, in bytes: lets a reply be taken apart and reassembled without parsing it. */
+/**
+ * Where the parts of a JSON text stand, in bytes: lets a reply be taken apart and reassembled without parsing
+ * it.
+ */
 
 /** Bytes from `start` up to, not including, `end`. */
 export interface Slice {
@@ -79,7 +82,8 @@ export function withoutMember(body: Uint8Array, name: string): Uint8Array {
     } else if (!last) {
       cuts.push({ start: member.start, end: member.next });
     } else {
-      // Nothing follows, so the comma to go is the one behind the last member kept, with whatever was cut since.
+      // Nothing follows, so the comma to go is the one behind the last member kept, with whatever was cut
+      // since.
       const start = keptEnd === none ? member.start : keptEnd;
       while (cuts.length > 0 && cuts[cuts.length - 1]!.start >= start) cuts.pop();
       cuts.push({ start, end: member.value.end });
@@ -182,7 +186,10 @@ function afterContainer(body: Uint8Array, start: number, end: number): number {
   return none;
 }
 
-/** The position behind the closing quote. Bytes of UTF-8's longer sequences are all above 0x7f, so none misleads. */
+/**
+ * The position behind the closing quote. Bytes of UTF-8's longer sequences are all above 0x7f, so none
+ * misleads.
+ */
 function afterString(body: Uint8Array, start: number, end: number): number {
   let at = start + 1;
   while (at < end) {

@@ -1,4 +1,6 @@
-/** The words of a PartiQL statement, as DynamoDB reads them; anything it might read differently is refused. */
+/**
+ * The words of a PartiQL statement, as DynamoDB reads them; anything it might read differently is refused.
+ */
 
 export interface Token {
   /** `word` is a keyword or a bare identifier, `name` a quoted identifier, `string` a quoted text. */
@@ -15,13 +17,16 @@ const statementLengthMax = 8192;
 const openBracketsMax = 64;
 
 /*
- * Strings and quoted names escape their quote by doubling it; a backslash is an ordinary character. Line comments that
- * hold another line end than "\n", block comments inside block comments, Ion literals (`…`) and blanks outside of
- * ASCII match nothing here, so the statement is refused (test/unit/dynamodb/partiql-emulator.test.ts).
+ * Strings and quoted names escape their quote by doubling it; a backslash is an ordinary character. Line
+ * comments that hold another line end than "\n", block comments inside block comments, Ion literals (`…`) and
+ * blanks outside of ASCII match nothing here, so the statement is refused
+ * (test/unit/dynamodb/partiql-emulator.test.ts).
  */
+const lineComment = String.raw`--[^\r\n\v\f\x85\u2028\u2029]*(?:\r?\n|$)`;
+const blockComment = String.raw`\/\*(?:[^*/]|\*(?!\/)|\/(?!\*))*\*\/`;
 const tokenPattern = new RegExp(
   [
-    String.raw`(?<blank>[ \t\r\n]+|--[^\r\n\v\f\x85\u2028\u2029]*(?:\r?\n|$)|\/\*(?:[^*/]|\*(?!\/)|\/(?!\*))*\*\/)`,
+    `(?<blank>[ \\t\\r\\n]+|${lineComment}|${blockComment})`,
     `(?<string>'(?:[^']|'')*'(?!'))`,
     `(?<name>"(?:[^"]|"")+"(?!"))`,
     String.raw`(?<parameter>\?)`,
@@ -45,7 +50,10 @@ interface OpenBracket {
   readonly closer: string;
 }
 
-/** The tokens in order, comments left out and a final ";" dropped; undefined if there is anything we cannot read. */
+/**
+ * The tokens in order, comments left out and a final ";" dropped; undefined if there is anything we cannot
+ * read.
+ */
 export function partiqlTokens(statement: string): readonly Token[] | undefined {
   if (statement.length > statementLengthMax) return undefined;
   const tokens: Token[] = [];

@@ -1,4 +1,7 @@
-/** What a PartiQL statement does: whether it writes, to which table, and to which item as far as that is certain. */
+/**
+ * What a PartiQL statement does: whether it writes, to which table, and to which item as far as that is
+ * certain.
+ */
 
 import { canonicalNumber } from "./canonical-number.ts";
 import { canonicalValue } from "./canonical-value.ts";
@@ -45,9 +48,10 @@ const statements: ReadonlyMap<string, (whole: Span) => StatementEffect | undefin
 /**
  * Reads one statement of ExecuteStatement, BatchExecuteStatement or ExecuteTransaction (AWS: ql-reference).
  *
- * `attributes` of an INSERT are the item's members written as a scalar literal or a parameter; others may exist. Those
- * of an UPDATE or DELETE are the equalities that WHERE demands of the item before the change (key attributes do
- * not change). Any may be missing: without the whole key, every item of the table may be the one.
+ * `attributes` of an INSERT are the item's members written as a scalar literal or a parameter; others may
+ * exist. Those of an UPDATE or DELETE are the equalities that WHERE demands of the item before the change
+ * (key attributes do not change). Any may be missing: without the whole key, every item of the table may be
+ * the one.
  *
  * @returns undefined if we cannot follow the statement: it may do anything.
  */
@@ -138,7 +142,9 @@ function sameValue(one: AttributeValue, other: AttributeValue | undefined): bool
   return text !== undefined && text === canonicalValue(other);
 }
 
-/** Collects `name = value` from a pure conjunction. Ends at the first part whose extent we cannot be sure of. */
+/**
+ * Collects `name = value` from a pure conjunction. Ends at the first part whose extent we cannot be sure of.
+ */
 function bindEqualities(condition: Span, bindings: Bindings): void {
   for (const at of topLevel(condition)) {
     if (looserThanAnd.has(keywordAt(condition, at) ?? "")) return;
@@ -163,8 +169,8 @@ function bindEquality(part: Span, bindings: Bindings): void {
 }
 
 /**
- * True if operands are separated by symbols only. That excludes BETWEEN … AND …, CASE … END and NOT, which reach
- * over the next AND or might, and all syntax that we do not know.
+ * True if operands are separated by symbols only. That excludes BETWEEN … AND …, CASE … END and NOT, which
+ * reach over the next AND or might, and all syntax that we do not know.
  */
 function isPlain(part: Span): boolean {
   let operandBefore = false;

@@ -6,7 +6,10 @@ import { nestedContainersMax } from "./canonical-value.ts";
 import type { Item } from "./model.ts";
 import { isObject } from "./model.ts";
 
-/** Between these a number is written with at most 38 digits and a few zeros: no formatter takes to exponents there. */
+/**
+ * Between these a number is written with at most 38 digits and a few zeros: no formatter takes to exponents
+ * there.
+ */
 const pointMin = -5;
 const pointMax = 38;
 
@@ -28,13 +31,14 @@ const storedAsIs: ReadonlyMap<string, Check> = new Map<string, Check>([
 ]);
 
 /**
- * The item exactly as DynamoDB returns it after a successful PutItem of `item`. An attribute's number becomes a plain
- * decimal without superfluous zeros (AWS: HowItWorks.NamingRulesDataTypes); inside lists and maps a number must be
- * one already, because DynamoDB Local keeps others there as they were written (test/wire/stored-image.test.ts).
- * The very same object where nothing had to change; the argument is never modified.
+ * The item exactly as DynamoDB returns it after a successful PutItem of `item`. An attribute's number becomes
+ * a plain decimal without superfluous zeros (AWS: HowItWorks.NamingRulesDataTypes); inside lists and maps a
+ * number must be one already, because DynamoDB Local keeps others there as they were written
+ * (test/wire/stored-image.test.ts). The very same object where nothing had to change; the argument is never
+ * modified.
  *
- * @returns undefined where that cannot be proven: sets of several elements, exponents and extreme numbers, odd base64,
- * wrong JSON types, unknown types.
+ * @returns undefined where that cannot be proven: sets of several elements, exponents and extreme numbers,
+ * odd base64, wrong JSON types, unknown types.
  */
 export function storedImage(item: unknown): Item | undefined {
   if (!isObject(item)) return undefined;

@@ -110,7 +110,8 @@ const rows = {
   dynatier_read_units_used_total: counter(
     ["table"],
     "read units",
-    "Read capacity units that reads through this proxy consumed upstream.",
+    "Read capacity units that cacheable reads through this proxy consumed upstream, and those of reads " +
+      "that pass where the caller asked for ReturnConsumedCapacity.",
   ),
   dynatier_read_units_saved_total: counter(
     ["table"],
@@ -121,7 +122,8 @@ const rows = {
   dynatier_write_units_used_total: counter(
     ["table"],
     "write units",
-    "Write capacity units that writes through this proxy consumed. A cache saves none.",
+    "Write capacity units that writes through this proxy consumed, where the caller asked for " +
+      "ReturnConsumedCapacity: a write is not altered to learn it. A cache saves none.",
   ),
 
   // DynamoDB

@@ -53,7 +53,7 @@ export function readBatchReply(body: Uint8Array, keys: readonly Wanted[]): Batch
       }
     }
     for (const cacheKey of leftOver(reply, part, byKey)) unprocessed.add(cacheKey);
-    const consumed = capacityFor(reply["ConsumedCapacity"], part);
+    const consumed = capacityFor(reply.ConsumedCapacity, part);
     units.set(part, consumed);
     unitsPerKey.set(part, consumed / Math.max(1, wanted.length));
   }
@@ -77,8 +77,8 @@ function leftOver(reply: Input, part: BatchPart, byKey: ReadonlyMap<string, Cach
   if (!isObject(UnprocessedKeys)) return [];
   const name = namesOf(part).find((one) => Object.hasOwn(UnprocessedKeys, one));
   const left = name === undefined ? undefined : UnprocessedKeys[name];
-  if (!isObject(left) || !Array.isArray(left["Keys"])) return [];
-  return left["Keys"].map((key) => {
+  if (!isObject(left) || !Array.isArray(left.Keys)) return [];
+  return left.Keys.map((key) => {
     const canonical = canonicalKey(key, part.schema);
     const cacheKey = canonical === undefined ? undefined : byKey.get(canonical);
     if (cacheKey === undefined)
@@ -90,7 +90,7 @@ function leftOver(reply: Input, part: BatchPart, byKey: ReadonlyMap<string, Cach
 function capacityFor(capacity: unknown, part: BatchPart): number {
   if (!Array.isArray(capacity)) return 0;
   const names = namesOf(part);
-  return unitsOf(capacity.filter((one) => isObject(one) && names.includes(String(one["TableName"]))));
+  return unitsOf(capacity.filter((one) => isObject(one) && names.includes(String(one.TableName))));
 }
 
 /** A table asked for by ARN may be answered by either. */

@@ -8,7 +8,7 @@ import type { Recorder } from "../metrics/outcome.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { Clock } from "../util/clock.ts";
 import type { MaybePromise } from "./call.ts";
-import type { Loaded } from "./read-through.ts";
+import type { Loaded } from "./loaded.ts";
 
 /** What the request path asks of the table catalog (upstream/table-catalog.ts). */
 export interface Schemas {

@@ -1,6 +1,5 @@
 /** What the pipeline would do with a request, in words: `dynatier explain`. Nothing is sent but DescribeTable. */
 
-import { hasDuplicateMembers } from "../dynamodb/json-codec.ts";
 import type { Input } from "../dynamodb/model.ts";
 import { planBatchGet } from "./batch-plan.ts";
 import { bypasses } from "./bypass.ts";
@@ -26,8 +25,6 @@ export async function explain(
   const tables = await describe(references, deadlineAtMs, deps);
   const missing = references.filter((reference) => tables.get(reference) === undefined);
   if (row.class === "write" || row.class === "schema") {
-    if (hasDuplicateMembers(JSON.stringify(input)))
-      return { kind: "refused", reason: "a member is named twice" };
     return {
       kind: row.class,
       tables: references,
@@ -54,7 +51,7 @@ function explainRead(operation: string, input: Input, tables: Tables): Explanati
   const ttlMs = operation === "GetItem" ? rule.itemTtlMs : rule.queryTtlMs;
   if (rule.cache === "off") return { kind: "pass", reason: "the table's rule says cache: off" };
   if (ttlMs === 0) return { kind: "pass", reason: "the table's TTL for this kind of read is 0" };
-  if (input["ConsistentRead"] === true)
+  if (input.ConsistentRead === true)
     return { kind: "pass", reason: "strongly consistent reads always go to DynamoDB" };
   if (bypasses(input, rule)) return { kind: "pass", reason: "the table's rule bypasses this projection" };
   const common = { kind: "read", table: schema.TableName, cache: rule.cache, ttlMs };

@@ -6,16 +6,17 @@ import { crc32 } from "node:zlib";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { DynamoDbError } from "../dynamodb/errors.ts";
 import { parseObject } from "../dynamodb/json-codec.ts";
-import type { Input } from "../dynamodb/model.ts";
 import type { Recorder } from "../metrics/outcome.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/log.ts";
 import { readCacheControl } from "./cache-control.ts";
-import type { CacheControl, Call, MaybePromise, Reply } from "./call.ts";
+import type { Call, MaybePromise, Reply } from "./call.ts";
 import { checkHost, checkRegion } from "./front-door.ts";
+import { HttpCall } from "./http-call.ts";
 import { operationOf } from "./operations.ts";
 import { cacheHeader, refused } from "./reply.ts";
 import { createRequestIds } from "./request-id.ts";
+import { SocketCount } from "./socket-count.ts";
 
 export interface HttpServerOptions {
   readonly handle: (call: Call) => MaybePromise<Reply>;
@@ -44,16 +45,14 @@ export class DynamoHttpServer {
   readonly #app: FastifyInstance;
   readonly #requestId = createRequestIds();
   readonly #health: Buffer;
-  readonly #sockets = new Set<Socket>();
-  #closedReceivedBytes = 0;
-  #closedSentBytes = 0;
+  readonly #sockets = new SocketCount();
   #inFlight = 0;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#health = Buffer.from(`healthy: dynamodb.${options.region}.amazonaws.com `);
     this.#app = this.#build();
-    this.#app.server.on("connection", (socket: Socket) => this.#count(socket));
+    this.#app.server.on("connection", (socket: Socket) => this.#sockets.add(socket));
   }
 
   /** Starts listening; gives the address that clients use. */
@@ -68,18 +67,9 @@ export class DynamoHttpServer {
     return this.#inFlight;
   }
 
-  /** Open client connections. */
-  get connections(): number {
-    return this.#sockets.size;
-  }
-
-  /** Bytes on the wire since the start, TLS and HTTP framing included. */
-  get receivedBytes(): number {
-    return this.#closedReceivedBytes + sumOf(this.#sockets, "bytesRead");
-  }
-
-  get sentBytes(): number {
-    return this.#closedSentBytes + sumOf(this.#sockets, "bytesWritten");
+  /** The client connections and what went over them. */
+  get sockets(): SocketCount {
+    return this.#sockets;
   }
 
   /** Accepts no more, answers what is under way within drainMs, then closes every connection. */
@@ -87,15 +77,6 @@ export class DynamoHttpServer {
     const patience = setTimeout(() => this.#app.server.closeAllConnections(), this.#options.drainMs);
     await this.#app.close();
     clearTimeout(patience);
-  }
-
-  #count(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#closedReceivedBytes += socket.bytesRead;
-      this.#closedSentBytes += socket.bytesWritten;
-    });
   }
 
   #build(): FastifyInstance {
@@ -242,7 +223,7 @@ export class DynamoHttpServer {
       "x-amz-crc32": reply.crc32 ?? crc32(body),
       "x-dynatier-cache": cacheHeader(reply),
     };
-    if (this.#closing) headers["connection"] = "close";
+    if (this.#closing) headers.connection = "close";
     response.writeHead(reply.status, headers).end(body);
   }
 
@@ -258,53 +239,6 @@ export class DynamoHttpServer {
   get #closing(): boolean {
     return !(this.#app.server as HttpServer).listening;
   }
-}
-
-/** A call whose abort signal exists only once somebody asks for it: a hit never does. */
-class HttpCall implements Call {
-  readonly target: string;
-  readonly operation: string;
-  readonly body: Uint8Array;
-  readonly input: Input | undefined;
-  readonly deadlineAtMs: number;
-  readonly control: CacheControl;
-  readonly #response: ServerResponse;
-  #abort: AbortController | undefined;
-
-  constructor(
-    target: string,
-    operation: string,
-    body: Uint8Array,
-    input: Input | undefined,
-    deadlineAtMs: number,
-    control: CacheControl,
-    response: ServerResponse,
-  ) {
-    this.target = target;
-    this.operation = operation;
-    this.body = body;
-    this.input = input;
-    this.deadlineAtMs = deadlineAtMs;
-    this.control = control;
-    this.#response = response;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      const abort = new AbortController();
-      this.#abort = abort;
-      this.#response.once("close", () => {
-        if (!this.#response.writableFinished) abort.abort();
-      });
-    }
-    return this.#abort.signal;
-  }
-}
-
-function sumOf(sockets: ReadonlySet<Socket>, figure: "bytesRead" | "bytesWritten"): number {
-  let sum = 0;
-  for (const socket of sockets) sum += socket[figure];
-  return sum;
 }
 
 function header(request: IncomingMessage, name: string): string | undefined {

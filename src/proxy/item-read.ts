@@ -9,8 +9,9 @@ import { type Input, type Item, isObject } from "../dynamodb/model.ts";
 import type { UpstreamReply } from "../upstream/upstream.ts";
 import { ownBytes } from "../util/own-bytes.ts";
 import type { Reply } from "./call.ts";
+import type { Answer } from "./loaded.ts";
 import { type GetItemPlan, itemLookup } from "./plan.ts";
-import type { Answer, Answered, Readable } from "./read-through.ts";
+import type { Answered, Readable } from "./read-through.ts";
 import { ours, unitsOf, zeroCapacity } from "./reply.ts";
 
 const itemPrefix = Buffer.from('{"Item":');
@@ -78,7 +79,7 @@ function itemReply(input: Input, plan: GetItemPlan, entry: CacheEntry, how: Answ
   if (plan.capacity === "TOTAL" || plan.capacity === "INDEXES") {
     const zero = () =>
       JSON.stringify(
-        zeroCapacity(plan.capacity === "INDEXES" ? "INDEXES" : "TOTAL", String(input["TableName"])),
+        zeroCapacity(plan.capacity === "INDEXES" ? "INDEXES" : "TOTAL", String(input.TableName)),
       );
     body = withMember(body, "ConsumedCapacity", how.capacityText ?? zero());
   }

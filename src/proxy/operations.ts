@@ -52,19 +52,19 @@ function at(path: string): OperationRow["tables"] {
 
 /** BatchGetItem, BatchWriteItem: the members of RequestItems. */
 function requestItems(input: Input): readonly string[] {
-  const items = input["RequestItems"];
+  const items = input.RequestItems;
   return isObject(items) ? Object.keys(items) : [];
 }
 
 /** TransactGetItems, TransactWriteItems: each element holds one action, which names its table. */
 function transactItems(input: Input): readonly string[] {
-  const items = input["TransactItems"];
+  const items = input.TransactItems;
   if (!Array.isArray(items)) return [];
   const tables = new Set<string>();
   for (const item of items) {
     if (!isObject(item)) continue;
     for (const action of Object.values(item)) {
-      if (isObject(action) && typeof action["TableName"] === "string") tables.add(action["TableName"]);
+      if (isObject(action) && typeof action.TableName === "string") tables.add(action.TableName);
     }
   }
   return [...tables];

@@ -20,7 +20,7 @@ import { planGetItem, planQuery } from "./plan.ts";
 import { queryReadable } from "./query-read.ts";
 import { readBatch } from "./read-batch.ts";
 import { readThrough } from "./read-through.ts";
-import { passedOn, refused } from "./reply.ts";
+import { consumedUnits, passedOn, refused } from "./reply.ts";
 import { strongGet, transactGet } from "./strong-read.ts";
 import { opaqueWrite, tableTags, type WritePlan, write } from "./write.ts";
 import { planBatchWrite, planTransactWrite, type Tables } from "./write-batch.ts";
@@ -59,7 +59,7 @@ function readItem(call: Call, input: Input, _row: OperationRow, deps: Deps): May
     const rule = deps.ruleFor(schema.TableName);
     if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
     if (rule.itemTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
-    if (input["ConsistentRead"] === true) return strongGet(call, input, schema, rule, deps);
+    if (input.ConsistentRead === true) return strongGet(call, input, schema, rule, deps);
     if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
     const plan = planGetItem(input, schema, rule);
     if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
@@ -72,7 +72,7 @@ function readQuery(call: Call, input: Input, _row: OperationRow, deps: Deps): Ma
     const rule = deps.ruleFor(schema.TableName);
     if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
     if (rule.queryTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
-    if (input["ConsistentRead"] === true) return pass(call, deps, "consistent-read", schema.TableName);
+    if (input.ConsistentRead === true) return pass(call, deps, "consistent-read", schema.TableName);
     if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
     const plan = planQuery(call.operation === "Scan" ? "Scan" : "Query", input, schema, rule);
     if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
@@ -162,6 +162,8 @@ async function pass(
   try {
     const row = operations.get(call.operation);
     const reply = await deps.upstream.send(verbatim(call, row?.class.endsWith("-read") ?? false));
+    if (row?.class.endsWith("-read"))
+      deps.recorder.readUnits(table, consumedUnits(call.input, reply.body), 0);
     // A request that does not fit our picture of the table, but that DynamoDB accepts: the picture is old.
     if (doubted !== undefined && reply.status === 200) deps.schemas.refresh(doubted.TableName);
     return passedOn(reply, "pass", { reason, table });

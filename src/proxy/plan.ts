@@ -154,5 +154,5 @@ function queryTags(
 }
 
 function isEventual(input: Input): boolean {
-  return input["ConsistentRead"] === undefined || input["ConsistentRead"] === false;
+  return input.ConsistentRead === undefined || input.ConsistentRead === false;
 }

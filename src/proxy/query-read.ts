@@ -8,8 +8,9 @@ import type { Input } from "../dynamodb/model.ts";
 import type { UpstreamReply } from "../upstream/upstream.ts";
 import { ownBytes } from "../util/own-bytes.ts";
 import type { Reply } from "./call.ts";
+import type { Answer } from "./loaded.ts";
 import type { QueryPlan } from "./plan.ts";
-import type { Answer, Answered, Readable } from "./read-through.ts";
+import type { Answered, Readable } from "./read-through.ts";
 import { ours, unitsOf, zeroCapacity } from "./reply.ts";
 
 export function queryReadable(input: Input, plan: QueryPlan): Readable {
@@ -51,6 +52,6 @@ function pageReply(input: Input, plan: QueryPlan, entry: CacheEntry, how: Answer
   if (plan.capacity === "NONE" || plan.capacity === "invalid")
     return ours(entry.body, how.outcome, { ...notes, crc: entry.crc32 });
   const text =
-    how.capacityText ?? JSON.stringify(zeroCapacity(plan.capacity, String(input["TableName"]), plan.index));
+    how.capacityText ?? JSON.stringify(zeroCapacity(plan.capacity, String(input.TableName), plan.index));
   return ours(withMember(entry.body, "ConsumedCapacity", text), how.outcome, notes);
 }

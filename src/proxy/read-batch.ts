@@ -174,7 +174,7 @@ async function fill(
     if (item === undefined && part.rule.negativeTtlMs === 0) continue;
     deps.recorder.fill(
       part.schema.TableName,
-      await lease.fill(itemEntry(item, readAtMs, units), readConsistently),
+      await lease.fill(itemEntry(item, readAtMs, readConsistently ? units / 2 : units), readConsistently),
     );
   }
 }

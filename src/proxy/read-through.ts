@@ -12,6 +12,7 @@ import type { UpstreamReply } from "../upstream/upstream.ts";
 import type { Call, MaybePromise, Reply } from "./call.ts";
 import type { Deps } from "./deps.ts";
 import { wireError } from "./failures.ts";
+import type { Answer, Loaded } from "./loaded.ts";
 import { passedOn, refused } from "./reply.ts";
 import { doubtSchema } from "./schema-doubt.ts";
 
@@ -33,11 +34,6 @@ export interface Readable {
   reply(entry: CacheEntry, how: Answered): Reply;
 }
 
-export interface Answer {
-  readonly entry: CacheEntry;
-  readonly capacityText: string | undefined;
-}
-
 export interface Answered {
   readonly outcome: "hit" | "miss" | "coalesced";
   readonly tier?: "memory" | "redis";
@@ -45,15 +41,6 @@ export interface Answered {
   readonly capacityText?: string | undefined;
   readonly requestId?: string | undefined;
 }
-
-/** What a flight brings home for all who wait for it. */
-export type Loaded =
-  | {
-      readonly answer: Answer;
-      readonly requestId: string | undefined;
-      readonly fill: FillOutcome | undefined;
-    }
-  | { readonly answer?: undefined; readonly reply: UpstreamReply };
 
 /** Answers without awaiting anything on an L1 hit. */
 export function readThrough(call: Call, read: Readable, deps: Deps): MaybePromise<Reply> {
@@ -147,7 +134,9 @@ async function load(
   if (lease === undefined || lifetimeMs(loaded.entry, read.lookup) === 0) {
     return { answer: loaded, requestId: reply.requestId, fill: undefined };
   }
-  const fill = await lease.fill(loaded.entry, strong);
+  // What a hit saves is what the caller's own eventually consistent read would have cost: half of a strong one.
+  const entry = strong ? { ...loaded.entry, units: loaded.entry.units / 2 } : loaded.entry;
+  const fill = await lease.fill(entry, strong);
   deps.recorder.fill(table, fill);
   return { answer: loaded, requestId: reply.requestId, fill };
 }

@@ -79,7 +79,7 @@ export function cacheHeader(reply: Reply): string {
 export type CapacityWish = "NONE" | "TOTAL" | "INDEXES" | "invalid";
 
 export function capacityWish(input: Input): CapacityWish {
-  const wish = input["ReturnConsumedCapacity"];
+  const wish = input.ReturnConsumedCapacity;
   if (wish === undefined) return "NONE";
   return wish === "NONE" || wish === "TOTAL" || wish === "INDEXES" ? wish : "invalid";
 }
@@ -95,7 +95,7 @@ export function zeroCapacity(
 ): Record<string, unknown> {
   const capacity: Record<string, unknown> = { TableName, CapacityUnits: 0 };
   if (wish === "TOTAL") return capacity;
-  capacity["Table"] = { CapacityUnits: 0 };
+  capacity.Table = { CapacityUnits: 0 };
   if (index) {
     const member = index.kind === "global" ? "GlobalSecondaryIndexes" : "LocalSecondaryIndexes";
     capacity[member] = { [index.IndexName]: { CapacityUnits: 0 } };
@@ -111,8 +111,12 @@ export function unitsOf(capacity: unknown): number {
   return typeof units === "number" ? units : 0;
 }
 
-/** The text of ConsumedCapacity in a reply body, as upstream wrote it. */
-export function capacityText(body: Uint8Array): string | undefined {
+/** Units that a reply says were consumed; 0 where the client did not ask, so that DynamoDB does not say. */
+export function consumedUnits(input: Input | undefined, body: Uint8Array): number {
+  const wish = input === undefined ? "NONE" : capacityWish(input);
+  if (wish !== "TOTAL" && wish !== "INDEXES") return 0;
   const slice = memberSlices(body)?.get("ConsumedCapacity");
-  return slice && Buffer.from(body.buffer, body.byteOffset + slice.start, slice.end - slice.start).toString();
+  return slice === undefined
+    ? 0
+    : unitsOf(JSON.parse(Buffer.from(body.subarray(slice.start, slice.end)).toString()));
 }

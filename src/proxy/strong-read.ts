@@ -11,7 +11,7 @@ import type { Deps } from "./deps.ts";
 import { wireError } from "./failures.ts";
 import { learn, type Seen, type Sight, sight } from "./learn.ts";
 import { itemRef } from "./plan.ts";
-import { passedOn, refused } from "./reply.ts";
+import { consumedUnits, passedOn, refused } from "./reply.ts";
 import { doubtSchema } from "./schema-doubt.ts";
 import type { Tables } from "./write-batch.ts";
 
@@ -31,9 +31,9 @@ export async function strongGet(
 }
 
 export async function transactGet(call: Call, input: Input, tables: Tables, deps: Deps): Promise<Reply> {
-  const gets = (Array.isArray(input["TransactItems"]) ? input["TransactItems"] : []).map((item: unknown) => {
-    const get = isObject(item) && isObject(item["Get"]) ? item["Get"] : undefined;
-    const table = get && tables.get(String(get["TableName"]));
+  const gets = (Array.isArray(input.TransactItems) ? input.TransactItems : []).map((item: unknown) => {
+    const get = isObject(item) && isObject(item.Get) ? item.Get : undefined;
+    const table = get && tables.get(String(get.TableName));
     return get && table && { get, found: sightOf(get, table.schema, table.rule, deps) };
   });
   const schemas = [...tables.values()].flatMap((table) => (table ? [table.schema] : []));
@@ -61,6 +61,7 @@ async function observed(
   const { target, body, deadlineAtMs, signal } = call;
   try {
     const reply = await deps.upstream.send({ target, body, idempotent: true, deadlineAtMs, signal });
+    if (reply.status === 200) deps.recorder.readUnits(table, consumedUnits(call.input, reply.body), 0);
     if (reply.status === 200) await learn(see(reply), readAtMs, deps);
     else for (const schema of schemas) doubtSchema(reply, schema, deps);
     return passedOn(reply, "pass", { reason, table });
@@ -77,7 +78,7 @@ function sightOf(input: Input, schema: TableSchema, rule: ResolvedRule, deps: De
 }
 
 function isProjected(input: Input): boolean {
-  return input["ProjectionExpression"] !== undefined || input["AttributesToGet"] !== undefined;
+  return input.ProjectionExpression !== undefined || input.AttributesToGet !== undefined;
 }
 
 /** The item in a reply body, or in one of a transaction's responses. */

@@ -26,7 +26,7 @@ interface Written {
 }
 
 export function planBatchWrite(call: Call, input: Input, tables: Tables): WritePlan {
-  const requests = isObject(input["RequestItems"]) ? input["RequestItems"] : {};
+  const requests = isObject(input.RequestItems) ? input.RequestItems : {};
   const written = batchRequests(requests, tables);
   const all = written.flatMap((one) => one.tags);
   return {
@@ -35,7 +35,7 @@ export function planBatchWrite(call: Call, input: Input, tables: Tables): WriteP
     refs: written.flatMap(({ ref, image }) => (ref && image !== undefined ? [ref] : [])),
     touched: all,
     done: (body) => {
-      const unprocessed = parseReply(body)["UnprocessedItems"];
+      const unprocessed = parseReply(body).UnprocessedItems;
       // What was left undone has not changed. If what was left cannot be told, all may have.
       const left = isObject(unprocessed) ? batchRequests(unprocessed, tables) : [];
       const undone = new Set(left.map(({ ref }) => ref?.cacheKey));
@@ -64,21 +64,14 @@ function batchRequests(requestItems: Input, tables: Tables): Written[] {
 }
 
 function batchRequest(request: unknown, schema: TableSchema, rule: ResolvedRule): Written {
-  const put = isObject(request) ? request["PutRequest"] : undefined;
-  const remove = isObject(request) ? request["DeleteRequest"] : undefined;
-  if (isObject(put) && isObject(put["Item"])) {
-    const stored = storedImage(put["Item"]);
-    return written(
-      put["Item"],
-      itemKey(put["Item"], schema),
-      schema,
-      rule,
-      put["Item"],
-      stored && toBytes(stored),
-    );
+  const put = isObject(request) ? request.PutRequest : undefined;
+  const remove = isObject(request) ? request.DeleteRequest : undefined;
+  if (isObject(put) && isObject(put.Item)) {
+    const stored = storedImage(put.Item);
+    return written(put.Item, itemKey(put.Item, schema), schema, rule, put.Item, stored && toBytes(stored));
   }
-  if (isObject(remove) && isObject(remove["Key"])) {
-    return written(remove["Key"], canonicalKey(remove["Key"], schema), schema, rule, "absent", "absent");
+  if (isObject(remove) && isObject(remove.Key)) {
+    return written(remove.Key, canonicalKey(remove.Key, schema), schema, rule, "absent", "absent");
   }
   return { ref: undefined, tags: [schemaTag(schema.tableId)], image: undefined };
 }
@@ -89,7 +82,7 @@ function batchRequest(request: unknown, schema: TableSchema, rule: ResolvedRule)
  * again with its token and succeeds without writing: x is not the item).
  */
 export function planTransactWrite(call: Call, input: Input, tables: Tables): WritePlan {
-  const items: readonly unknown[] = Array.isArray(input["TransactItems"]) ? input["TransactItems"] : [];
+  const items: readonly unknown[] = Array.isArray(input.TransactItems) ? input.TransactItems : [];
   const tags = items.flatMap((item) => {
     if (!isObject(item)) return [];
     return Object.entries(item).flatMap(([verb, action]) =>
@@ -99,7 +92,7 @@ export function planTransactWrite(call: Call, input: Input, tables: Tables): Wri
   return {
     ...several(call, tables),
     // DynamoDB itself makes a repeated token harmless (API_TransactWriteItems, for ten minutes).
-    idempotent: typeof input["ClientRequestToken"] === "string",
+    idempotent: typeof input.ClientRequestToken === "string",
     refs: [],
     touched: tags,
     done: (body) => ({ tags, images: [], body }),
@@ -107,18 +100,17 @@ export function planTransactWrite(call: Call, input: Input, tables: Tables): Wri
 }
 
 function transactTags(verb: string, action: Input, tables: Tables): readonly Tag[] {
-  const table = tables.get(String(action["TableName"]));
+  const table = tables.get(String(action.TableName));
   if (verb === "ConditionCheck" || table === undefined) return [];
   const { schema, rule } = table;
-  if (verb === "Put" && isObject(action["Item"])) {
-    return written(action["Item"], itemKey(action["Item"], schema), schema, rule, action["Item"], undefined)
-      .tags;
+  if (verb === "Put" && isObject(action.Item)) {
+    return written(action.Item, itemKey(action.Item, schema), schema, rule, action.Item, undefined).tags;
   }
-  if (!isObject(action["Key"])) return [schemaTag(schema.tableId)];
-  const canonical = canonicalKey(action["Key"], schema);
-  if (verb === "Delete") return written(action["Key"], canonical, schema, rule, "absent", undefined).tags;
+  if (!isObject(action.Key)) return [schemaTag(schema.tableId)];
+  const canonical = canonicalKey(action.Key, schema);
+  if (verb === "Delete") return written(action.Key, canonical, schema, rule, "absent", undefined).tags;
   const touched = verb === "Update" ? updatedAttributes(action)?.names : undefined;
-  return written(action["Key"], canonical, schema, rule, "unknown", undefined, touched).tags;
+  return written(action.Key, canonical, schema, rule, "unknown", undefined, touched).tags;
 }
 
 function written(

@@ -13,8 +13,8 @@ import type { Tables } from "./write-batch.ts";
 /** Where each operation keeps its statements. */
 const statementsOf: Readonly<Record<string, (input: Input) => unknown>> = {
   ExecuteStatement: (input) => [input],
-  BatchExecuteStatement: (input) => input["Statements"],
-  ExecuteTransaction: (input) => input["TransactStatements"],
+  BatchExecuteStatement: (input) => input.Statements,
+  ExecuteTransaction: (input) => input.TransactStatements,
 };
 
 export function isPartiQl(operation: string): boolean {
@@ -26,7 +26,7 @@ export function effectsOf(operation: string, input: Input): readonly (StatementE
   const statements = statementsOf[operation]?.(input);
   if (!Array.isArray(statements)) return [undefined];
   return statements.map((one) =>
-    isObject(one) ? statementEffect(one["Statement"], one["Parameters"]) : undefined,
+    isObject(one) ? statementEffect(one.Statement, one.Parameters) : undefined,
   );
 }
 
@@ -46,7 +46,7 @@ export function planPartiQl(
   return {
     table: schemas.length === 1 && tables.size === 1 ? (schemas[0]?.TableName ?? "") : "",
     body: call.body,
-    idempotent: call.operation === "ExecuteTransaction" && typeof input["ClientRequestToken"] === "string",
+    idempotent: call.operation === "ExecuteTransaction" && typeof input.ClientRequestToken === "string",
     refs: [],
     schemas,
     unknownTables: [...tables].flatMap(([reference, table]) => (table ? [] : [reference])),

@@ -164,5 +164,5 @@ function attributesOf(body: Uint8Array): Known {
 
 /** What the client asked for; "NONE" where it said nothing. Anything unusual stays as it is, for DynamoDB to judge. */
 function returnValues(input: Input): unknown {
-  return input["ReturnValues"] === undefined ? "NONE" : input["ReturnValues"];
+  return input.ReturnValues === undefined ? "NONE" : input.ReturnValues;
 }

@@ -15,7 +15,7 @@ import { wireError } from "./failures.ts";
 import { itemEntry } from "./item-read.ts";
 import { keepsImages } from "./learn.ts";
 import type { ItemRef } from "./plan.ts";
-import { errorOf, passedOn, refused } from "./reply.ts";
+import { consumedUnits, errorOf, passedOn, refused } from "./reply.ts";
 import { doubtSchema } from "./schema-doubt.ts";
 
 /** The item's JSON after the write; "absent" after a delete. */
@@ -62,6 +62,7 @@ export async function write(call: Call, plan: WritePlan, deps: Deps): Promise<Re
   }
   if (reply.status !== 200) return notDone(reply, plan, deps);
 
+  deps.recorder.writeUnits(plan.table, consumedUnits(call.input, reply.body));
   const done = doneOrTouched(plan, reply);
   const tags = [...done.tags, ...schemaChanges(plan, deps)];
   await applyChange({ table: plan.table, source: "write", tags }, deps.cache, deps.recorder);

@@ -75,6 +75,7 @@ class PooledDynamoDbClient implements DynamoDbClient {
   readonly #options: DynamoDbClientOptions;
   readonly #clock: Clock;
   readonly #endpoints: Endpoints;
+  readonly #credentials: CredentialSource;
   readonly #sign: Signer;
   readonly #hosts = new Map<string, UpstreamHost>();
   readonly #attemptsMax: number;
@@ -89,7 +90,8 @@ class PooledDynamoDbClient implements DynamoDbClient {
     this.#replyBytesMax = options.replyBytesMax ?? defaults.replyBytesMax;
     this.#endpoints = createEndpoints({ upstream, region, mode, accountId });
     const own = () => (upstream === "aws" ? awsCredentials(region) : emulatorCredentials());
-    this.#sign = createSigner({ credentials: options.credentials ?? own(), region });
+    this.#credentials = options.credentials ?? own();
+    this.#sign = createSigner({ credentials: this.#credentials, region });
   }
 
   async send(request: UpstreamRequest): Promise<UpstreamReply> {
@@ -167,7 +169,9 @@ class PooledDynamoDbClient implements DynamoDbClient {
     const { body, signal } = request;
     let headers: string[];
     try {
-      headers = await within(this.#sign(endpoint, request.target, body), this.#leftMs(request));
+      const credentials = this.#credentials.current();
+      if (credentials instanceof Promise) await within(credentials, this.#leftMs(request));
+      headers = await this.#sign(endpoint, request.target, body);
     } catch (error) {
       if (error instanceof UpstreamFailure) throw error;
       throw new UpstreamFailure(

@@ -19,8 +19,8 @@ export interface Logger {
 const SECRETS = ["adminToken", "authorization", "secretAccessKey", "sessionToken"];
 
 /**
- * A logger writing to a file descriptor, by default standard error. Errors are given as `error` and come out with name,
- * message and stack. Lines are written at once, so that none is lost when the process ends.
+ * A logger writing to a file descriptor, by default standard error. Errors are given as `error` and come
+ * out with name, message and stack. Lines are written at once, so that none is lost when the process ends.
  */
 export function createLogger(level: LogLevel, fileDescriptor = 2): Logger {
   const logger = pino(

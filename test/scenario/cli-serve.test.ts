@@ -126,6 +126,12 @@ describe("demo", () => {
     expect(code).toBe(0);
   });
 
+  test("an answer that is not the expected one ends it with exit code 1", async () => {
+    const { code, output } = await start("demo", "--once", "--item-ttl-ms=0", ...FREE).exit();
+    expect(output).toContain("dynatier: expected a miss, but x-dynatier-cache says “pass");
+    expect(code).toBe(1);
+  });
+
   test("without --once it stays up on other ports if the usual ones are taken, and drains", async () => {
     const first = start("demo");
     await first.waitFor(/stays up until/);

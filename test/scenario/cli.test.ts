@@ -90,14 +90,17 @@ test("AWS without a region is a problem, found before anything is reached", () =
 
 test("a Node.js that is too old gets one line with the remedy", () => {
   const pretend =
-    'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"22.18.0"}})';
+    "data:text/javascript,const{versions}=process;" +
+    'Object.defineProperty(process,"versions",{value:{...versions,node:"22.18.0"}})';
   const { status, stdout, stderr } = dynatier(["--version"], {}, ["--import", pretend]);
   expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
   expect(stderr).toMatch(/^dynatier needs Node\.js 22\.19 or newer and this is 22\.18\.0: install .*\n$/);
 });
 
 test("--help and --version are instant: they load neither the proxy nor its libraries", () => {
-  const tracing = `data:text/javascript,import{registerHooks}from"node:module";registerHooks({load(url,context,next){if(/node_modules|proxy|app\\.ts/.test(url))console.error(url);return next(url,context)}})`;
+  const tracing =
+    'data:text/javascript,import{registerHooks}from"node:module";registerHooks({load(url,context,next){' +
+    "if(/node_modules|proxy|app\\.ts/.test(url))console.error(url);return next(url,context)}})";
   for (const flag of ["--help", "--version"])
     expect(dynatier([flag], {}, ["--import", tracing]).stderr).toBe("");
 });

@@ -1,4 +1,5 @@
-// Our normal form of numbers is DynamoDB's: what it returns, what it refuses, and what it takes for the same key.
+// Our normal form of numbers is DynamoDB's: what it returns, what it refuses, and what it takes for the same
+// key.
 
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
@@ -32,7 +33,8 @@ test("a stored number comes back in our normal form, and what has none is refuse
         expect(canonical).toBeUndefined();
         return;
       }
-      // The two oddities that DynamoDB Local takes and we leave alone: huge exponents of zero, very long texts.
+      // The two oddities that DynamoDB Local takes and we leave alone: huge exponents of zero, very long
+      // texts.
       if (canonical === undefined) expect(N.length > 256 || /^[-+]?[0.]+[eE]/.test(N)).toBe(true);
       if (canonical === undefined) return;
       stored += 1;

@@ -1,4 +1,4 @@
-// Projections against DynamoDB Local: what planProjection accepts is accepted there and project() gives its answer.
+// Projections against DynamoDB Local: what planProjection accepts is accepted there, project() is its answer.
 
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";

@@ -37,7 +37,7 @@ const attributeTypes: ReadonlySet<string> = new Set([
   "M",
 ]);
 
-/** Functions that are conditions by themselves, with the check of their second operand where they have one. */
+/** Functions that are conditions by themselves; with the check of their second operand if they have one. */
 const functionArguments = new Map<string, ((value: ParameterValue) => boolean) | undefined>([
   ["attribute_exists", undefined],
   ["attribute_not_exists", undefined],
@@ -48,8 +48,9 @@ const functionArguments = new Map<string, ((value: ParameterValue) => boolean) |
 
 /**
  * Parses a ConditionExpression, FilterExpression or KeyConditionExpression.
- * Gives up (see lexer.ts) on what DynamoDB refuses and on much that it takes but hardly anybody writes: a value as
- * first operand, paths in IN and BETWEEN, parentheses around operands (test/unit/dynamodb/canonical-read-differential.test.ts).
+ * Gives up (see lexer.ts) on what DynamoDB refuses and on much that it takes but hardly anybody writes: a
+ * value as first operand, paths in IN and BETWEEN, parentheses around operands. Both lists are in
+ * test/unit/dynamodb/expression-condition.test.ts.
  */
 export function parseCondition(expression: unknown, placeholders: Placeholders): Condition {
   return new ConditionParser(expression, placeholders).parse();

@@ -9,10 +9,10 @@ export type DocumentPath = readonly [string, ...(string | number)[]];
 
 /** AWS: ServiceQuotas, "Nested attribute depth"; shown by test/wire/projection.test.ts. */
 const pathLengthMax = 32;
-/** DynamoDB takes any 31-bit index; no list has so many elements as this has digits (an item has at most 400 KB). */
+/** DynamoDB takes any 31-bit index; an item has at most 400 KB, so no list has elements beyond these. */
 const indexDigitsMax = 9;
 
-/** Also refused as bare names, though DynamoDB would take them: whether a call or a name is meant stays obvious. */
+/** Not proven as bare names, though DynamoDB may take them: a call and a name must not be mistaken. */
 export const functionNames: ReadonlySet<string> = new Set([
   "attribute_exists",
   "attribute_not_exists",

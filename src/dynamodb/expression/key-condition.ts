@@ -76,8 +76,8 @@ export function keyConditionsForm(conditions: readonly KeyCondition[]): unknown 
 }
 
 /**
- * True if an item with this value lies inside the condition's range and not on its border. (On the border it depends
- * on the direction and on DynamoDB's version whether a query may start there.)
+ * True if an item with this value lies inside the condition's range and not on its border. (On the border it
+ * depends on the direction and on DynamoDB's version whether a query may start there.)
  */
 export function isWellWithin(value: ParameterValue, condition: KeyCondition): boolean {
   const [first, second] = condition.values;
@@ -124,8 +124,8 @@ function legacyKeyCondition([attribute, condition]: [string, unknown]): KeyCondi
 }
 
 /**
- * Every partition key attribute by "="; sort key attributes from the left without a gap, all but the last by "="
- * (AWS: developer guide, "Multi-attribute keys"); nothing else, nothing twice.
+ * Every partition key attribute by "="; sort key attributes from the left without a gap, all but the last by
+ * "=" (AWS: developer guide, "Multi-attribute keys"); nothing else, nothing twice.
  */
 function ordered(conditions: readonly KeyCondition[], key: QueriedKey): readonly KeyCondition[] {
   const byAttribute = new Map(conditions.map((condition) => [condition.attribute, condition]));

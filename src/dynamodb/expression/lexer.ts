@@ -3,7 +3,7 @@
 /** AWS: ServiceQuotas, "Expression parameters": an expression string may have at most 4 KB, in UTF-8. */
 const expressionBytesMax = 4096;
 
-/** Thrown inside the parsers, caught by {@link proven}. One object: an unproven request must not cost a stack trace. */
+/** Thrown inside the parsers, caught by {@link proven}. One object: giving up must not cost a stack trace. */
 const notProven = new Error("the expression is not proven valid");
 
 /** Ends the parse under way: DynamoDB may refuse the request, or understand it otherwise than we would. */
@@ -22,8 +22,8 @@ export function proven<Result>(parse: () => Result): Result | undefined {
 }
 
 /**
- * "name" is a bare word (attribute, keyword or function), "nameAlias" is `#n`, "valueAlias" is `:v`, "number" a list
- * index; a symbol's kind is its own text; "end" stands behind the last token.
+ * "name" is a bare word (attribute, keyword or function), "nameAlias" is `#n`, "valueAlias" is `:v`, "number"
+ * a list index; a symbol's kind is its own text; "end" stands behind the last token.
  */
 export interface Token {
   readonly kind: string;
@@ -34,10 +34,16 @@ export interface Token {
 
 /*
  * Strict on purpose: a bare name begins with a letter, a list index has no leading zero, and only these four
- * characters are white space (DynamoDB refuses form feeds and the rest of Unicode's: test/wire/projection.test.ts).
+ * characters are white space (DynamoDB refuses form feeds and Unicode's: test/wire/projection.test.ts).
  */
-const tokenPattern =
-  /([ \t\r\n]*)(?:([A-Za-z][A-Za-z0-9_]*)|(#[A-Za-z0-9_]+)|(:[A-Za-z0-9_]+)|(0|[1-9][0-9]*)|(<>|<=|>=|[=<>(),.[\]+-])|$)/y;
+const tokenPattern = new RegExp(
+  [
+    "([ \\t\\r\\n]*)",
+    "(?:([A-Za-z][A-Za-z0-9_]*)|(#[A-Za-z0-9_]+)|(:[A-Za-z0-9_]+)|(0|[1-9][0-9]*)",
+    "|(<>|<=|>=|[=<>(),.[\\]+-])|$)",
+  ].join(""),
+  "y",
+);
 
 const end: Token = { kind: "end", text: "", glued: false };
 

@@ -5,10 +5,10 @@ import type { Input } from "../model.ts";
 import { isObject } from "../model.ts";
 import { giveUp } from "./lexer.ts";
 
-/** AWS: ServiceQuotas, "Expression parameters" and "Attribute names"; shown by test/wire/projection.test.ts. */
+/** AWS: ServiceQuotas, "Expression parameters", "Attribute names"; shown by test/wire/projection.test.ts. */
 const placeholderLengthMax = 255;
 const attributeNameBytesMax = 65_535;
-/** All values of a request together, in characters. DynamoDB takes more (2 MB); such requests are not worth proving. */
+/** All values of a request together, in characters. DynamoDB takes more (2 MB): not worth proving. */
 const valuesLengthMax = 262_144;
 
 const nameAliasPattern = /^#[A-Za-z0-9_]+$/;
@@ -41,8 +41,8 @@ export function attributeName(name: unknown): string {
 }
 
 /**
- * Built from a request's ExpressionAttributeNames and ExpressionAttributeValues (gives up if they are malformed),
- * handed to each of its expressions' parsers, asked at last whether everything was used.
+ * Built from a request's ExpressionAttributeNames and ExpressionAttributeValues (gives up if they are
+ * malformed), handed to each of its expressions' parsers, asked at last whether everything was used.
  */
 export class Placeholders {
   readonly #names: ReadonlyMap<string, string>;

@@ -1,4 +1,4 @@
-/** Projections: which parts of an item a read asks for, and cutting them out of the whole item as DynamoDB does. */
+/** Projections: which parts of an item a read asks for, and cutting them out of it as DynamoDB does. */
 
 import type { AttributeValue, Input, Item, TableSchema } from "../model.ts";
 import { comparePaths, type DocumentPath, takePath } from "./document-path.ts";
@@ -24,12 +24,13 @@ export interface Projection {
 const all: Part = { kind: "all" };
 
 /**
- * What a GetItem, or one table of a BatchGetItem, asks for: ProjectionExpression with ExpressionAttributeNames, or
- * the legacy AttributesToGet. The schema is needed because DynamoDB refuses to look inside key attributes, those of
- * the indexes included ("Key attributes must be scalars": test/wire/projection.test.ts).
+ * What a GetItem, or one table of a BatchGetItem, asks for: ProjectionExpression with
+ * ExpressionAttributeNames, or the legacy AttributesToGet. The schema is needed because DynamoDB refuses to
+ * look inside key attributes, those of the indexes included ("Key attributes must be scalars":
+ * test/wire/projection.test.ts).
  *
- * @returns "whole" where nothing is projected; undefined where the request is not proven valid: forward it, so that
- * DynamoDB gives the answer or the error.
+ * @returns "whole" where nothing is projected; undefined where the request is not proven valid: forward it,
+ * so that DynamoDB gives the answer or the error.
  */
 export function planProjection(input: Input, schema: TableSchema): Projection | "whole" | undefined {
   const { ProjectionExpression, AttributesToGet, ExpressionAttributeNames } = input;
@@ -37,7 +38,7 @@ export function planProjection(input: Input, schema: TableSchema): Projection | 
     if (ExpressionAttributeNames !== undefined) return undefined;
     return AttributesToGet === undefined ? "whole" : proven(() => attributesToGet(AttributesToGet));
   }
-  // ExpressionAttributeValues is no parameter of these reads; who sends it is told by DynamoDB what it thinks of it.
+  // ExpressionAttributeValues is no parameter of these reads: DynamoDB says what it thinks of it.
   if (AttributesToGet !== undefined || input.ExpressionAttributeValues !== undefined) return undefined;
   return proven(() => {
     const placeholders = new Placeholders(input);
@@ -62,7 +63,7 @@ export function projectionExpression(
   return projectionOf(paths);
 }
 
-/** Parses the legacy AttributesToGet: names as they stand, no paths; gives up where it is not proven valid. */
+/** Parses the legacy AttributesToGet: names, no paths; gives up where it is not proven valid. */
 export function attributesToGet(names: unknown): Projection {
   if (!Array.isArray(names) || names.length === 0 || names.length > attributesToGetMax) giveUp();
   return projectionOf(names.map((name: unknown): DocumentPath => [attributeName(name)]));
@@ -79,9 +80,9 @@ export function isKeyOrIndexKey(name: string, schema: TableSchema): boolean {
 }
 
 /**
- * Cuts the projected parts out of a whole item, which is not changed: missing parts and paths into scalars leave
- * nothing behind, kept list elements close ranks in list order (test/wire/projection.test.ts compares all this with
- * DynamoDB Local). Nothing found gives an item without attributes.
+ * Cuts the projected parts out of a whole item, which is not changed: missing parts and paths into scalars
+ * leave nothing behind, kept list elements close ranks in list order (test/wire/projection.test.ts compares
+ * all this with DynamoDB Local). Nothing found gives an item without attributes.
  */
 export function project(item: Item, projection: Projection): Item {
   return cutMembers(item, projection.attributes);
@@ -95,8 +96,8 @@ function projectionOf(unordered: readonly DocumentPath[]): Projection {
 }
 
 /**
- * The part with the rest of a path, from segment `at` on, added. Gives up on paths of which one contains the other
- * (or the same twice), and on `a.b` beside `a[0]`.
+ * The part with the rest of a path, from segment `at` on, added. Gives up on paths of which one contains the
+ * other (or the same twice), and on `a.b` beside `a[0]`.
  */
 function extended(existing: Part | undefined, path: DocumentPath, at: number): Part {
   const segment = path[at];

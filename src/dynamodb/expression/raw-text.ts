@@ -6,8 +6,8 @@ type Task =
   | { readonly kind: "text"; readonly text: string };
 
 /**
- * Writes parsed JSON with the members of each object sorted by name. Keeps its own stack: JSON.parse takes documents
- * so deep that recursion (and JSON.stringify) would overflow ours.
+ * Writes parsed JSON with the members of each object sorted by name. Keeps its own stack: JSON.parse takes
+ * documents so deep that recursion (and JSON.stringify) would overflow ours.
  */
 export function rawText(root: unknown): string {
   const parts: string[] = [];

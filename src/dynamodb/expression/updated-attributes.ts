@@ -14,8 +14,9 @@ export interface UpdatedAttributes {
 }
 
 /**
- * The attributes that UpdateExpression (SET, REMOVE, ADD, DELETE) or the legacy AttributeUpdates may change. The key's
- * own attributes are not among them: no update can change them, but one of a missing item creates them.
+ * The attributes that UpdateExpression (SET, REMOVE, ADD, DELETE) or the legacy AttributeUpdates may change.
+ * The key's own attributes are not among them: no update can change them, but one of a missing item creates
+ * them.
  *
  * @returns undefined if it cannot be told; then the update may have changed everything.
  */
@@ -51,7 +52,7 @@ class UpdateParser {
     this.#placeholders = placeholders;
   }
 
-  /** The paths that the expression writes to. Its values' types are not checked: a refused update changes nothing. */
+  /** The paths that are written to. The values' types are not checked: a refused update changes nothing. */
   parse(): readonly DocumentPath[] {
     const seen = new Set<Clause>();
     do {

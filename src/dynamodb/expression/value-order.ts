@@ -1,4 +1,4 @@
-/** The order of scalar values as DynamoDB sorts and compares them: strings and binaries by bytes, numbers exactly. */
+/** The order of scalar values as DynamoDB compares them: strings and binaries by bytes, numbers exactly. */
 
 import { decimalParts } from "../canonical-number.ts";
 import type { ParameterValue } from "./placeholders.ts";
@@ -46,7 +46,7 @@ function compareNumbers(left: string, right: string): number | undefined {
   if (!a || !b) return undefined;
   const signs = signOf(a) - signOf(b);
   if (signs !== 0) return signs;
-  // Both are 0.DIGITS × 10^point with a first digit that is not zero: the points decide, then the digits as text.
+  // Both are 0.DIGITS × 10^point with a first digit that is not zero: the points decide, then the digits.
   const magnitudes = a.point - b.point || (a.digits < b.digits ? -1 : a.digits > b.digits ? 1 : 0);
   return a.negative ? -magnitudes : magnitudes;
 }

@@ -70,7 +70,7 @@ describe("sources", () => {
     });
   });
 
-  test("an empty file is no settings; a list, a broken text and `config` in the file are problems", async () => {
+  test("an empty file is fine; a list, a broken text and `config` in the file are problems", async () => {
     expect(await problemsOf([], LOCAL, { "dynatier.yaml": "# nothing\n" })).toEqual([]);
     expect(await problemsOf([], LOCAL, { "dynatier.yaml": "- port" })).toEqual([
       "dynatier.yaml must hold `name: value` lines",

@@ -1,4 +1,5 @@
-// The normal form of numbers: a table of spellings, and properties against exact rational arithmetic on bigints.
+// The normal form of numbers: a table of spellings, and properties against exact rational arithmetic on
+// bigints.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Random Query and Scan requests on test/support/tables.ts' WITH_INDEXES, each in as many spellings as one likes.
+// Random Query and Scan requests on test/support/tables.ts' WITH_INDEXES, in as many spellings as one likes.
 
 import fc from "fast-check";
 import type { AttributeValue, Input, Item } from "../../../src/dynamodb/model.ts";
@@ -15,7 +15,7 @@ export const spelling: fc.Arbitrary<Spelling> = fc.record({
   explicitDefaults: fc.boolean(),
 });
 
-/** What a random request says. Much of it is invalid: wrong types, key attributes in filters, missing halves. */
+/** What a random request says. Much is invalid: wrong types, key attributes in filters, missing halves. */
 export interface Meaning {
   readonly operation: "Query" | "Scan";
   readonly index: string | undefined;

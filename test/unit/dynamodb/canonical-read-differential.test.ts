@@ -62,7 +62,7 @@ async function ask(operation: string, input: Input): Promise<Answer> {
   return { status: 200, text: JSON.stringify([items, Count, ScannedCount, last]) };
 }
 
-/** The one verdict that an exact key leaves open: it hangs on the index' projection, which no schema of ours has. */
+/** The one verdict that an exact key leaves open: it hangs on the index' projection, which we do not know. */
 function isProjectionVerdict(answer: Answer): boolean {
   return /does not project|its projection type is not ALL/.test(answer.text);
 }

@@ -1,4 +1,4 @@
-// Which Query and Scan requests share a key, and which partition they read (conformance behaviours 29 and 30).
+// Which Query and Scan requests share a key, which partition they read (conformance behaviours 29 and 30).
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -181,6 +181,19 @@ describe("what is not understood is known by itself", () => {
     expect(new Set(reads.map(({ key }) => key)).size).toBe(raw.length);
     for (const { key } of reads) expect(key.startsWith("~")).toBe(true);
     expect(ofQuery(query).key.startsWith("=")).toBe(true);
+  });
+
+  test("empty and overlong key values, start keys of segments", () => {
+    const only = (S: string) => ({
+      KeyConditionExpression: "pk = :p",
+      ExpressionAttributeValues: { ":p": { S } },
+    });
+    expect(ofQuery(only("p")).exact).toBe(true);
+    expect(ofQuery(only("")).exact).toBe(false);
+    expect(ofQuery(only("x".repeat(2_049))).exact).toBe(false);
+    const start = { ExclusiveStartKey: { pk: { S: "p" }, sk: { N: "5" } } };
+    expect(ofScan(start).exact).toBe(true);
+    expect(ofScan({ ...start, Segment: 0, TotalSegments: 1 }).exact).toBe(false);
   });
 
   test("raw keys are as different as the requests", () => {

@@ -1,5 +1,5 @@
-// Random statements are run by DynamoDB Local: an item that changes must be the one that statementEffect names, or
-// statementEffect must have left it open. A statement said to read must change nothing.
+// Random statements are run by DynamoDB Local: an item that changes must be the one that statementEffect
+// names, or statementEffect must have left it open. A statement said to read must change nothing.
 
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";

@@ -1,4 +1,5 @@
-// What is claimed about stored items, and what is not. test/wire/stored-image.test.ts compares it with DynamoDB Local.
+// What is claimed about stored items, and what is not. test/wire/stored-image.test.ts compares it with
+// DynamoDB Local.
 
 import { describe, expect, test } from "vitest";
 import { storedImage } from "../../../src/dynamodb/stored-image.ts";

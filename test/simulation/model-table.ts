@@ -1,0 +1,157 @@
+/** The truth: every table, every life of it, every item, and every state that the item was ever in. */
+
+import type { Input, Item } from "../../src/dynamodb/model.ts";
+
+/** An item's state; undefined = there is none. */
+export type Image = Item | undefined;
+
+export interface Commit {
+  readonly atMs: number;
+  readonly image: Image;
+}
+
+/** A bound that only rises, and remembers since when. */
+export class Floor {
+  readonly #turns: number[] = [];
+  readonly #values: number[] = [];
+
+  raise(value: number, turn: number): void {
+    const last = this.#values.at(-1);
+    if (last !== undefined && last >= value) return;
+    this.#turns.push(turn);
+    this.#values.push(value);
+  }
+
+  /** What it was when the event `turn` began. */
+  at(turn: number): number {
+    for (let i = this.#turns.length - 1; i >= 0; i -= 1) {
+      if (this.#turns[i]! < turn) return this.#values[i]!;
+    }
+    return 0;
+  }
+}
+
+/** All states of one item, in the order of their commits; the first is "absent", since ever. */
+export class ItemHistory {
+  readonly life: TableLife;
+  readonly key: string;
+  readonly commits: Commit[] = [{ atMs: Number.NEGATIVE_INFINITY, image: undefined }];
+  /** The newest commit that was acknowledged to its client (or whose unknown outcome has settled). */
+  readonly acknowledged = new Floor();
+  /** The same for readers of an index, which settles later. */
+  readonly indexed = new Floor();
+  /** The newest commit that a strong read has shown to a client. */
+  readonly shown = new Floor();
+
+  constructor(life: TableLife, key: string) {
+    this.life = life;
+    this.key = key;
+  }
+
+  get newest(): Image {
+    return this.commits[this.commits.length - 1]!.image;
+  }
+
+  /** The index of the newest commit at this moment. */
+  indexAt(ms: number): number {
+    let index = this.commits.length - 1;
+    while (this.commits[index]!.atMs > ms) index -= 1;
+    return index;
+  }
+
+  /** @returns the new commit's index */
+  commit(atMs: number, image: Image): number {
+    return this.commits.push({ atMs, image }) - 1;
+  }
+}
+
+export interface KeyShape {
+  readonly partition: string;
+  readonly sort: string | undefined;
+}
+
+export const localIndex = "local";
+export const globalIndex = "global";
+/** Sort key of the LSI. */
+export const localSort = "h";
+
+/** A table from its creation to its deletion. */
+export class TableLife {
+  readonly table: string;
+  readonly number: number;
+  readonly shape: KeyShape;
+  readonly items = new Map<string, ItemHistory>();
+  deletedAtMs = Number.POSITIVE_INFINITY;
+  /** The GSI's key; undefined = there is no GSI now. */
+  globalKey: string | undefined;
+
+  constructor(table: string, number: number, shape: KeyShape, globalKey: string | undefined) {
+    this.table = table;
+    this.number = number;
+    this.shape = shape;
+    this.globalKey = globalKey;
+  }
+
+  history(key: string): ItemHistory {
+    let history = this.items.get(key);
+    if (history === undefined) {
+      history = new ItemHistory(this, key);
+      this.items.set(key, history);
+    }
+    return history;
+  }
+
+  /** The key of an item, or of a request's Key; undefined if an attribute is missing. */
+  keyOf(source: Input): string | undefined {
+    const partition = textOf(source, this.shape.partition);
+    if (this.shape.sort === undefined) return partition;
+    const sort = textOf(source, this.shape.sort);
+    return partition === undefined || sort === undefined ? undefined : `${partition}/${sort}`;
+  }
+
+  /** The attributes of `source` that make up its Key here. */
+  pickKey(source: Item): Item {
+    const { partition, sort } = this.shape;
+    const names = sort === undefined ? [partition] : [partition, sort];
+    return Object.fromEntries(names.flatMap((name) => (source[name] ? [[name, source[name]]] : [])));
+  }
+
+  fits(key: Input): boolean {
+    const size = this.shape.sort === undefined ? 1 : 2;
+    return Object.keys(key).length === size && this.keyOf(key) !== undefined;
+  }
+}
+
+export class ModelTable {
+  readonly name: string;
+  readonly lives: TableLife[] = [];
+  /** The oldest life whose items may still be shown. */
+  readonly floor = new Floor();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get current(): TableLife | undefined {
+    const last = this.lives.at(-1);
+    return last?.deletedAtMs === Number.POSITIVE_INFINITY ? last : undefined;
+  }
+
+  create(shape: KeyShape, globalKey: string | undefined): void {
+    this.lives.push(new TableLife(this.name, this.lives.length, shape, globalKey));
+  }
+}
+
+/** The text of a string attribute. */
+export function textOf(source: Input, name: string): string | undefined {
+  const value = source[name];
+  if (typeof value !== "object" || value === null) return undefined;
+  const text: unknown = Reflect.get(value, "S");
+  return typeof text === "string" ? text : undefined;
+}
+
+/** The unique number that every written image carries. */
+export function versionOf(image: Item): string | undefined {
+  const value = image["v"];
+  return value !== undefined && "N" in value ? value.N : undefined;
+}
