@@ -25,7 +25,7 @@ export interface MemoryTierOptions {
 }
 
 /** What an entry costs beyond its body and key: map slot, list links, objects, typed-array head (docs/decisions/0006). */
-export const entryOverheadBytes = 400;
+export const entryOverheadBytes = 900;
 
 interface Stored {
   readonly entry: CacheEntry;

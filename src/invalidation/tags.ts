@@ -59,11 +59,7 @@ export function changedTags(change: ItemChange): Tag[] {
 
 function indexTags(change: ItemChange, index: IndexSchema): Tag[] {
   const { tableId } = change.schema;
-  const kept = change.touched !== undefined && !index.partitionKey.some((a) => change.touched?.has(a.name));
-  const images =
-    kept && (change.before !== "unknown") !== (change.after !== "unknown")
-      ? [change.before === "unknown" ? change.after : change.before]
-      : [change.before, change.after];
+  const images = keepsIndexKey(change, index) ? [knownImage(change)] : [change.before, change.after];
   const tags: Tag[] = [];
   for (const image of images) {
     if (image === "unknown") return [indexTag(tableId, index.IndexName)];
@@ -75,4 +71,19 @@ function indexTags(change: ItemChange, index: IndexSchema): Tag[] {
     tags.push(indexPartitionTag(tableId, index.IndexName, partition));
   }
   return tags;
+}
+
+/**
+ * True if one image tells the index key before and after: exactly one is known, and the change does not touch the
+ * index key. Not if the known one is "absent": an UpdateItem of an item that does not exist creates it with its key
+ * attributes, which may be the index key, although its expression names none of them.
+ */
+function keepsIndexKey(change: ItemChange, index: IndexSchema): boolean {
+  const { before, after, touched } = change;
+  if (touched === undefined || (before === "unknown") === (after === "unknown")) return false;
+  return knownImage(change) !== "absent" && !index.partitionKey.some(({ name }) => touched.has(name));
+}
+
+function knownImage({ before, after }: ItemChange): Image {
+  return before === "unknown" ? after : before;
 }

@@ -27,6 +27,8 @@ export interface OperationRow {
   readonly service: string;
   /** The tables that the request names, by name or ARN, as spelt there. */
   readonly tables: (input: Input) => readonly string[];
+  /** Whether it changes nothing at all, so that sending it twice does no harm. */
+  readonly readOnly: boolean;
   /** What a success changes, or what the answer depends on, in words (docs/COMPATIBILITY.md). */
   readonly effect: string;
 }
@@ -35,7 +37,14 @@ export const dynamoDbService = "DynamoDB_20120810";
 export const streamsService = "DynamoDBStreams_20120810";
 
 function row(operationClass: OperationClass, tables: OperationRow["tables"], effect: string): OperationRow {
-  return { class: operationClass, service: dynamoDbService, tables, effect };
+  const readOnly = operationClass.endsWith("-read");
+  return { class: operationClass, service: dynamoDbService, tables, readOnly, effect };
+}
+
+/** An operation that passes. AWS names those that only read by these verbs. */
+function passing(name: string, service: string): OperationRow {
+  const readOnly = /^(Describe|List|Get|Search)/.test(name);
+  return { ...row("pass", none, "changes nothing that is cached"), readOnly, service };
 }
 
 const none = (): readonly string[] => [];
@@ -147,11 +156,8 @@ export const operations: ReadonlyMap<string, OperationRow> = new Map([
   ...Object.entries(schemaTables).map(
     ([name, tables]) => [name, row("schema", tables, "drops everything cached of the table")] as const,
   ),
-  ...passed.map((name) => [name, row("pass", none, "changes nothing that is cached")] as const),
-  ...streamed.map(
-    (name) =>
-      [name, { ...row("pass", none, "changes nothing that is cached"), service: streamsService }] as const,
-  ),
+  ...passed.map((name) => [name, passing(name, dynamoDbService)] as const),
+  ...streamed.map((name) => [name, passing(name, streamsService)] as const),
 ]);
 
 /** The row and operation name of an X-Amz-Target, or undefined for one that is not DynamoDB's. */

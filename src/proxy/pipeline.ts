@@ -161,7 +161,8 @@ async function pass(
 ): Promise<Reply> {
   try {
     const row = operations.get(call.operation);
-    const reply = await deps.upstream.send(verbatim(call, row?.class.endsWith("-read") ?? false));
+    // PartiQL passes only where all of its statements read.
+    const reply = await deps.upstream.send(verbatim(call, row?.readOnly === true || reason === "partiql"));
     if (row?.class.endsWith("-read"))
       deps.recorder.readUnits(table, consumedUnits(call.input, reply.body), 0);
     // A request that does not fit our picture of the table, but that DynamoDB accepts: the picture is old.

@@ -120,6 +120,8 @@ export function planQuery(
   // An index that we do not know may be new: our picture of the table is then too old to tell dependencies from.
   if (capacity === "invalid" || (IndexName !== undefined && index === undefined)) return undefined;
   const canonical = canonicalRead(operation, input, schema);
+  // Kept by its spelling, and written out again for upstream: then every number must survive being parsed.
+  if (!canonical.exact && !hasOnlySafeNumbers(input)) return undefined;
   const isGlobal = index?.kind === "global";
   return {
     kind: operation === "Query" ? "query" : "scan",
@@ -151,6 +153,12 @@ function queryTags(
     indexTag(tableId, index.IndexName),
     ...always,
   ];
+}
+
+function hasOnlySafeNumbers(value: unknown): boolean {
+  if (typeof value === "number") return Number.isSafeInteger(value);
+  if (typeof value !== "object" || value === null) return true;
+  return Object.values(value).every(hasOnlySafeNumbers);
 }
 
 function isEventual(input: Input): boolean {

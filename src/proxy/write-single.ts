@@ -8,7 +8,7 @@ import type { ResolvedRule } from "../config/table-rules.ts";
 import { canonicalKey, itemKey } from "../dynamodb/canonical-key.ts";
 import { type UpdatedAttributes, updatedAttributes } from "../dynamodb/expression/updated-attributes.ts";
 import { parseReply, toBytes } from "../dynamodb/json-codec.ts";
-import { memberSlices, withoutMember } from "../dynamodb/json-slices.ts";
+import { memberSlices, withMember, withoutMember } from "../dynamodb/json-slices.ts";
 import { type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
 import { storedImage } from "../dynamodb/stored-image.ts";
 import { changedTags, type Image as Known, schemaTag } from "../invalidation/tags.ts";
@@ -47,7 +47,7 @@ function planReplacing(
   const oldKnown = extra || asked === "ALL_OLD";
   return {
     ...single(ref, after),
-    body: extra ? toBytes({ ...input, ReturnValues: "ALL_OLD" }) : call.body,
+    body: extra ? withReturnValues(call.body, "ALL_OLD") : call.body,
     refs: image === undefined ? [] : [ref],
     done: (body) => ({
       tags: changedTags({
@@ -74,7 +74,7 @@ export const planUpdateItem: SinglePlanner = (call, input, schema, rule) => {
   const touched = updated?.names;
   return {
     ...single(ref, "unknown", touched),
-    body: extra ? toBytes({ ...input, ReturnValues: "ALL_NEW" }) : call.body,
+    body: extra ? withReturnValues(call.body, "ALL_NEW") : call.body,
     refs: newKnown ? [ref] : [],
     done: (body) => {
       const slice = newKnown ? memberSlices(body)?.get("Attributes") : undefined;
@@ -89,6 +89,11 @@ export const planUpdateItem: SinglePlanner = (call, input, schema, rule) => {
     },
   };
 };
+
+/** The client's own bytes but for this one member: a write goes up as it was written. */
+function withReturnValues(body: Uint8Array, value: "ALL_OLD" | "ALL_NEW"): Uint8Array {
+  return withMember(withoutMember(body, "ReturnValues"), "ReturnValues", JSON.stringify(value));
+}
 
 /** The reply to ALL_NEW as it would have been for what the client asked. */
 function trimmed(

@@ -1,4 +1,5 @@
-// DynamoDB over HTTP: endpoint, signature, deadline, at most one retry, and an honest word on what a lost call may have done.
+// DynamoDB over HTTP: endpoint, signature, deadline, at most one retry, and an honest word on what a lost
+// call may have done.
 
 import type { Recorder } from "../metrics/outcome.ts";
 import { fullJitterMs } from "../util/backoff.ts";
@@ -50,7 +51,9 @@ const defaults = {
   replyBytesMax: 64 * 1024 * 1024,
 };
 
-/** Before a retry after a 5xx or a refused connection. A dead kept-alive socket is replaced without a pause. */
+/**
+ * Before a retry after a 5xx or a refused connection. A dead kept-alive socket is replaced without a pause.
+ */
 const retryPause = { baseMs: 50, capMs: 500 };
 
 /**
@@ -233,7 +236,10 @@ function withHistory(reply: UpstreamReply, earlier: Earlier): UpstreamReply {
   return earlier.unknown ? { ...reply, earlierUnknown: true } : reply;
 }
 
-/** There is no further attempt: an earlier 5xx if there is one, else the failure with the worst outcome of all attempts. */
+/**
+ * There is no further attempt: an earlier 5xx if there is one, else the failure with the worst outcome of all
+ * attempts.
+ */
 function lastWord(failure: UpstreamFailure, earlier: Earlier): UpstreamReply {
   if (earlier.reply !== undefined) return withHistory(earlier.reply, earlier);
   if (!earlier.unknown || failure.outcome === "unknown") throw failure;

@@ -1,6 +1,9 @@
 // Which host a call goes to: one URL for everything, or AWS's hosts by Region, endpoint mode and operation.
 
-/** "account" is AWS's account-based endpoint for the data; streams keep their Regional host, as in the AWS SDKs. */
+/**
+ * "account" is AWS's account-based endpoint for the data; streams keep their Regional host, as in the AWS
+ * SDKs.
+ */
 export type AwsEndpointMode = "regional" | "dual-stack" | "account";
 
 export interface EndpointOptions {

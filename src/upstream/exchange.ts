@@ -1,4 +1,5 @@
-// One request and its one reply over undici, with a deadline, and the knowledge of whether bytes may have left.
+// One request and its one reply over undici, with a deadline, and the knowledge of whether bytes may have
+// left.
 //
 //   queued in undici ─→ onRequestStart ─→ bytes leave ─→ onResponseStart ─→ onResponseData… ─→ onResponseEnd
 //   └──── outcome "none" ────┘└──────────────────── outcome "unknown" ────────────────────┘
@@ -19,8 +20,9 @@ export interface ExchangeRequest {
 }
 
 /**
- * Sends the request once. Rejects with an UpstreamFailure and nothing else. `onDone` is called exactly once, when
- * undici has let go of the request: possibly after the promise was rejected (a connection that is still being made).
+ * Sends the request once. Rejects with an UpstreamFailure and nothing else. `onDone` is called exactly once,
+ * when undici has let go of the request: possibly after the promise was rejected (a connection that is still
+ * being made).
  */
 export function exchange(
   dispatcher: Dispatcher,
@@ -68,7 +70,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // Called a second time if undici wanted to send the request again on another socket: that is not its to decide.
+    // Called a second time if undici wanted to send the request again on another socket: that is not its to
+    // decide.
     const again = this.#controller !== undefined;
     this.#controller ??= controller;
     if (again || this.#settled) controller.abort(new Error("not to be sent"));

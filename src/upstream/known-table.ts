@@ -36,7 +36,10 @@ export function newKnownTable(schema: TableSchema, used: number): KnownTable {
   };
 }
 
-/** True if the reference (TableName or ARN) may mean this table. An ARN of a namesake elsewhere counts, to be safe. */
+/**
+ * True if the reference (TableName or ARN) may mean this table. An ARN of a namesake elsewhere counts, to be
+ * safe.
+ */
 export function mayMean(reference: string, known: KnownTable): boolean {
   const { TableName, tableId } = known.schema;
   return TableName === nameOf(reference) || tableId === reference || known.references.has(reference);

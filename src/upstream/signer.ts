@@ -1,4 +1,5 @@
-// The headers of one signed call (AWS Signature Version 4), about 15 µs each with the library's own key cache.
+// The headers of one signed call (AWS Signature Version 4), about 15 µs each with the library's own key
+// cache.
 
 import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";

@@ -1,4 +1,5 @@
-// A bounded number of slots with a bounded queue in front: first come, first served, each with its own deadline.
+// A bounded number of slots with a bounded queue in front: first come, first served, each with its own
+// deadline.
 
 import { UpstreamFailure } from "./upstream.ts";
 
@@ -35,8 +36,9 @@ export class Slots {
   }
 
   /**
-   * Takes a slot: returns undefined if one was free, else a promise of one. Fails with an UpstreamFailure whose
-   * outcome is "none": "overload" if the queue is full (thrown), "timeout" after waitMs, "aborted" by the signal.
+   * Takes a slot: returns undefined if one was free, else a promise of one. Fails with an UpstreamFailure
+   * whose outcome is "none": "overload" if the queue is full (thrown), "timeout" after waitMs, "aborted" by
+   * the signal.
    */
   take(waitMs: number, signal?: AbortSignal): Promise<void> | undefined {
     if (this.#taken < this.#options.slotsMax) {

@@ -1,9 +1,10 @@
-// What tables look like: described on first use, described again at least every refreshMs, dropped when changed.
-// Nobody gets a changed schema before onChange has heard of the change.
+// What tables look like: described on first use, described again at least every refreshMs, dropped when
+// changed. Nobody gets a changed schema before onChange has heard of the change.
 //
-// A describe's answer is as old as its start. It is thrown away, and the describe repeated, if meanwhile any table
-// changed, vanished or was forgotten (#changes): 1 a describe starts · 2 UpdateTable passes and forget() is called ·
-// 3 the describe's answer, read before the update, arrives. Of two answers the one that started later wins (seq).
+// A describe's answer is as old as its start. It is thrown away, and the describe repeated, if meanwhile any
+// table changed, vanished or was forgotten (#changes): 1 a describe starts · 2 UpdateTable passes and
+// forget() is called · 3 the describe's answer, read before the update, arrives. Of two answers the one that
+// started later wins (seq).
 
 import { errorNameOf } from "../dynamodb/errors.ts";
 import type { TableSchema } from "../dynamodb/model.ts";
@@ -15,7 +16,10 @@ import type { Upstream } from "./upstream.ts";
 export interface TableCatalogOptions {
   readonly upstream: Upstream;
   readonly clock: Clock;
-  /** The fingerprint of a table differs from what was known, or the table is gone, unreadable or evicted (undefined). */
+  /**
+   * The fingerprint of a table differs from what was known, or the table is gone, unreadable or evicted
+   * (undefined).
+   */
   readonly onChange: (old: TableSchema, next: TableSchema | undefined) => void;
   /** A description is used so long; from ¾ of it on the next use fetches a new one in the background. */
   readonly refreshMs?: number;
@@ -67,9 +71,9 @@ export class TableCatalog {
   }
 
   /**
-   * The table's schema by TableName or ARN, at once if it is known and young enough; undefined if the table is not
-   * there, not ACTIVE or UPDATING, may not be described, or could not be described before the deadline.
-   * While upstream cannot be reached, a schema known before stays in use.
+   * The table's schema by TableName or ARN, at once if it is known and young enough; undefined if the table
+   * is not there, not ACTIVE or UPDATING, may not be described, or could not be described before the
+   * deadline. While upstream cannot be reached, a schema known before stays in use.
    */
   schema(
     reference: string,
@@ -88,7 +92,8 @@ export class TableCatalog {
     }
     const ageMs = now - known.describedAtMs;
     if (ageMs < refreshMs * 0.75) return known.schema;
-    // Attempts follow each other while there is use: a failure older than two of them is no sign of an outage now.
+    // Attempts follow each other while there is use: a failure older than two of them is no sign of an outage
+    // now.
     const failing = now - known.failedAtMs < 2 * (retryMs + describeTimeoutMs);
     if (ageMs >= refreshMs && !failing) return this.#before(deadlineAtMs, this.#describe(reference));
     // An error here is a bug in onChange; the table counts as forgotten then, and the next use meets it.
@@ -113,8 +118,9 @@ export class TableCatalog {
   }
 
   /**
-   * Describes the table now, because an answer did not fit what is known of it. The promise has the new schema. More
-   * often than every retryMs it waits for the rest of that time, and all who ask meanwhile share it.
+   * Describes the table now, because an answer did not fit what is known of it. The promise has the new
+   * schema. More often than every retryMs it waits for the rest of that time, and all who ask meanwhile share
+   * it.
    */
   refresh(reference: string): Promise<TableSchema | undefined> {
     const known = this.#byReference.get(reference) ?? this.#namesake(reference);

@@ -19,8 +19,8 @@ interface KeyHalves {
 }
 
 /**
- * The schema in a DescribeTable reply's body; undefined if the table is not in use (being created, deleted, archived)
- * or the description has not the form that API_TableDescription gives it.
+ * The schema in a DescribeTable reply's body; undefined if the table is not in use (being created, deleted,
+ * archived) or the description has not the form that API_TableDescription gives it.
  */
 export function tableSchemaOf(body: Uint8Array): TableSchema | undefined {
   const table = tableIn(body);

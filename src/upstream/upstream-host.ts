@@ -1,4 +1,5 @@
-// The sockets to one upstream host: a pool with a bounded queue in front, and single-use connections for retries.
+// The sockets to one upstream host: a pool with a bounded queue in front, and single-use connections for
+// retries.
 
 import { Client, Pool } from "undici";
 import { type ExchangeRequest, exchange } from "./exchange.ts";
@@ -65,8 +66,9 @@ export class UpstreamHost {
   }
 
   /**
-   * Over a connection that is new for certain: where one kept-alive socket was found dead, the others may be dead too
-   * (1 a load balancer forgets all our idle sockets · 2 a read fails on one · 3 its retry would fail on the next).
+   * Over a connection that is new for certain: where one kept-alive socket was found dead, the others may be
+   * dead too (1 a load balancer forgets all our idle sockets · 2 a read fails on one · 3 its retry would fail
+   * on the next).
    */
   sendFresh(request: ExchangeRequest): Promise<UpstreamReply> {
     const client = new Client(this.#origin, this.#socketOptions);

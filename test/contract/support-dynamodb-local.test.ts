@@ -1,4 +1,5 @@
-// The test support itself: DynamoDB Local comes up, answers, is shared between keys, and leaves nothing behind.
+// The test support itself: DynamoDB Local comes up, answers, is shared between keys, and leaves nothing
+// behind.
 
 import { afterAll, expect, inject, test } from "vitest";
 import { startDynamoDbLocal } from "../support/dynamodb-local.ts";

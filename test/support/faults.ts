@@ -24,13 +24,21 @@ export interface ReplacedReply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What to do with the requests a rule takes. Steps may be combined: they happen in the order of the drawing above. */
+/**
+ * What to do with the requests a rule takes. Steps may be combined: they happen in the order of the drawing
+ * above.
+ */
 export interface Fault {
   readonly delayBeforeMs?: number;
   readonly delayAfterMs?: number;
-  /** "before": the socket is reset and upstream never hears of it. "after": upstream acted, the reply is lost. */
+  /**
+   * "before": the socket is reset and upstream never hears of it. "after": upstream acted, the reply is lost.
+   */
   readonly drop?: "before" | "after";
-  /** Answered instead of upstream's reply. The request is not forwarded unless forward is true (acted, but says so). */
+  /**
+   * Answered instead of upstream's reply. The request is not forwarded unless forward is true (acted, but
+   * says so).
+   */
   readonly reply?: ReplacedReply;
   readonly forward?: boolean;
   /** How often the rule applies before it is spent; default without end. */

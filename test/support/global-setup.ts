@@ -1,4 +1,5 @@
-// vitest's global set-up: one DynamoDB Local for the whole run; tests find it with inject("dynamoDbLocalUrl").
+// vitest's global set-up: one DynamoDB Local for the whole run; tests find it with
+// inject("dynamoDbLocalUrl").
 
 import type { TestProject } from "vitest/node";
 import { startDynamoDbLocal } from "./dynamodb-local.ts";

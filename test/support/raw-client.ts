@@ -1,4 +1,5 @@
-// A DynamoDB client as bare as can be: one POST a call over kept-alive sockets, a signature-shaped header, no retries.
+// A DynamoDB client as bare as can be: one POST a call over kept-alive sockets, a signature-shaped header, no
+// retries.
 
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 
@@ -11,7 +12,10 @@ const AUTHORIZATION =
   `Signature=${"0".repeat(64)}`;
 
 export interface CallOptions {
-  /** Sent besides the usual headers, or instead of them where the name is the same (lower case); undefined omits one. */
+  /**
+   * Sent besides the usual headers, or instead of them where the name is the same (lower case); undefined
+   * omits one.
+   */
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** Before the operation in X-Amz-Target; default "DynamoDB_20120810". See also STREAMS. */
   readonly targetPrefix?: string;
@@ -34,8 +38,8 @@ export interface CallReply<Body = Record<string, unknown>> {
 export const STREAMS = "DynamoDBStreams_20120810";
 
 /**
- * Calls one operation, for example call(url, "GetItem", {...}). Input is sent as JSON; a string or bytes verbatim.
- * Rejects only if there is no reply at all; an error reply of DynamoDB is a reply.
+ * Calls one operation, for example call(url, "GetItem", {...}). Input is sent as JSON; a string or bytes
+ * verbatim. Rejects only if there is no reply at all; an error reply of DynamoDB is a reply.
  */
 export function call<Body = Record<string, unknown>>(
   url: string,

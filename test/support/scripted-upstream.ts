@@ -1,5 +1,5 @@
-// A fake DynamoDB whose answers are functions, for what DynamoDB Local cannot do: table ARNs, multi-attribute GSI
-// keys, odd errors, replies that are not JSON.
+// A fake DynamoDB whose answers are functions, for what DynamoDB Local cannot do: table ARNs, multi-attribute
+// GSI keys, odd errors, replies that are not JSON.
 
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
@@ -51,8 +51,8 @@ export interface ScriptedUpstream {
 }
 
 /**
- * Starts it on a free loopback port. An operation without a script is answered with UnknownOperationException;
- * a script that throws, with InternalServerError and its message.
+ * Starts it on a free loopback port. An operation without a script is answered with
+ * UnknownOperationException; a script that throws, with InternalServerError and its message.
  */
 export async function startScriptedUpstream(
   scripts: Readonly<Record<string, Script>> = {},

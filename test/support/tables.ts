@@ -31,7 +31,9 @@ export const HASH_ONLY: TableShape = { hash: "pk:S" };
 export const HASH_RANGE: TableShape = { hash: "pk:S", range: "sk:S" };
 export const NUMBER_KEYS: TableShape = { hash: "pk:N", range: "sk:N" };
 export const BINARY_KEYS: TableShape = { hash: "pk:B", range: "sk:B" };
-/** pk:S, sk:N; LSI "byRank" (rank:N); GSIs "byKind" (kind:S, score:N; ALL) and "byOwner" (owner:S; KEYS_ONLY). */
+/**
+ * pk:S, sk:N; LSI "byRank" (rank:N); GSIs "byKind" (kind:S, score:N; ALL) and "byOwner" (owner:S; KEYS_ONLY).
+ */
 export const WITH_INDEXES: TableShape = {
   hash: "pk:S",
   range: "sk:N",
@@ -70,7 +72,9 @@ export function createTableInput(TableName: string, shape: TableShape): Record<s
   };
 }
 
-/** Creates the table (default: a string partition key "pk") and waits until it is ACTIVE. Returns its name. */
+/**
+ * Creates the table (default: a string partition key "pk") and waits until it is ACTIVE. Returns its name.
+ */
 export async function createTable(
   url: string,
   shape = HASH_ONLY,

@@ -1,4 +1,5 @@
-// The upstream client when things go wrong: what is sent again, what never is, and what is said of the outcome.
+// The upstream client when things go wrong: what is sent again, what never is, and what is said of the
+// outcome.
 
 import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
@@ -172,6 +173,31 @@ test("sockets that died silently: every read gets through on a new one, no write
   const replies = await Promise.all(Array.from({ length: 6 }, () => upstream.send(read())));
   expect(replies.every((reply) => reply.status === 200)).toBe(true);
   expect(served).toEqual(Array(13).fill("DynamoDB_20120810.GetItem"));
+});
+
+test("the retry never takes another idle socket: that one may be dead too", async () => {
+  const order: Socket[] = [];
+  let warm = true;
+  const server = createServer((socket) => {
+    const old = warm;
+    const answer = () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+    socket
+      .on("error", () => {})
+      .on("data", () => {
+        if (warm) return void setTimeout(answer, 20);
+        order.push(socket);
+        if (order.length === 1) return void setTimeout(answer, 30); // Served; its socket is dead after it.
+        if (old) return void setTimeout(() => socket.resetAndDestroy(), order.length === 2 ? 90 : 0);
+        answer();
+      });
+  });
+  const upstream = await client({ upstream: await listening(server) });
+  await Promise.all([upstream.send(read()), upstream.send(read())]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  warm = false;
+  const replies = await Promise.all([upstream.send(read()), upstream.send(read())]);
+  expect(replies.map((reply) => reply.status)).toEqual([200, 200]);
+  expect(new Set(order).size).toBe(3);
 });
 
 test("5xx: a read is sent again, a write is not; 4xx never", async () => {

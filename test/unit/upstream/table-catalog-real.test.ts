@@ -1,4 +1,5 @@
-// The table catalog over the real client: DynamoDB Local's tables, an outage, and ARNs at a scripted DynamoDB.
+// The table catalog over the real client: DynamoDB Local's tables, an outage, and ARNs at a scripted
+// DynamoDB.
 
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
 import { createDynamoDbClient } from "../../../src/upstream/dynamodb-client.ts";

@@ -1,4 +1,4 @@
-// The table catalog under a clock and an upstream that the test controls: when it asks, what it keeps, what it tells.
+// The table catalog under a clock and an upstream of the test's own: when it asks, keeps and tells.
 
 import { expect, test } from "vitest";
 import type { TableSchema } from "../../../src/dynamodb/model.ts";
@@ -28,7 +28,7 @@ const error = (name: string, status = 400) =>
   reply(status, { __type: `com.amazonaws.dynamodb.v20120810#${name}` });
 const down = new UpstreamFailure("refused", "none", "down");
 
-/** A catalog whose describes the test answers: by default at once with `now.answer`, or one by one after `now.byHand`. */
+/** A catalog whose describes the test answers: at once with `now.answer`, or by hand after `now.byHand`. */
 function setUp(options: Partial<TableCatalogOptions> = {}) {
   const now = {
     ms: 1_000,
@@ -68,14 +68,6 @@ test("describes once for all who ask, then answers at once", async () => {
   expect(get("t")).toBe(one);
   expect(asked).toEqual(["t"]);
   expect(catalog.known()).toEqual([one]);
-});
-
-test("name and ARN share one schema object", async () => {
-  const { get, catalog } = setUp();
-  const byName = await get("t");
-  expect(await get(arnOf("t"))).toBe(byName);
-  expect(get(arnOf("t"))).toBe(byName);
-  expect(catalog.known()).toHaveLength(1);
 });
 
 test("refreshes ahead in the background, and blocks only when older than refreshMs", async () => {

@@ -41,7 +41,7 @@ test("binary keys; a partition key alone; a stream", async () => {
   expect(streaming?.streamArn).toMatch(/^arn:aws:dynamodb:.*\/stream\//);
 });
 
-test("a table made anew has another fingerprint, though it looks the same; data do not change it", async () => {
+test("a table made anew has another fingerprint though it looks the same; data change nothing", async () => {
   const { TableName, schema } = await described(HASH_ONLY);
   await mustCall(url, "PutItem", { TableName, Item: { pk: { S: "a" } } });
   const later = tableSchemaOf((await call(url, "DescribeTable", { TableName })).bytes);

@@ -1,0 +1,219 @@
+/**
+ * DynamoDB behind the Upstream interface, in virtual time: slow, with lagging replicas and indexes, and with everything
+ * that can go wrong between a proxy and it.
+ */
+
+import { parseReply, toBytes } from "../../src/dynamodb/json-codec.ts";
+import type { Input } from "../../src/dynamodb/model.ts";
+import { type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "../../src/upstream/upstream.ts";
+import type { Circumstances } from "./circumstances.ts";
+import type { Ledger, WriteRecord } from "./ledger.ts";
+import { error, read, type ReadResult } from "./model-reads.ts";
+import type { ModelTable } from "./model-table.ts";
+import { type Effect, execute, refusal, unprocessed, type WriteResult } from "./model-writes.ts";
+import type { Random } from "./random.ts";
+import type { Trace } from "./trace.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+export interface ModelOptions {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly circumstances: Circumstances;
+  readonly tables: ReadonlyMap<string, ModelTable>;
+  readonly ledger: Ledger;
+  readonly trace: Trace;
+}
+
+/** Settles a call once; what comes later is lost on the way. */
+interface Exchange {
+  readonly request: UpstreamRequest;
+  readonly operation: string;
+  readonly input: Input;
+  reply(result: { readonly status: number; readonly body: Input }): void;
+  fail(kind: UpstreamFailure["kind"], outcome: "none" | "unknown"): void;
+}
+
+const writeFaults = {
+  ...{ condition: 3, throttled: 2, refused: 1, lostBefore: 1, lostAfter: 3, late: 5, failedAfter: 1, failedBefore: 1 },
+  failedLate: 2,
+} as const;
+
+const readOperations = new Set(["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", "DescribeTable"]);
+
+export class ModelDynamoDb implements Upstream {
+  readonly #options: ModelOptions;
+  /** When a strong read was refused, per run: an eventually consistent one follows it. */
+  readonly refusedStrongAtMs: number[] = [];
+  readsSent = 0;
+  strongReadsSent = 0;
+
+  constructor(options: ModelOptions) {
+    this.#options = options;
+  }
+
+  send(request: UpstreamRequest): Promise<UpstreamReply> {
+    const operation = request.target.slice(request.target.indexOf(".") + 1);
+    const input = parseReply(request.body);
+    if (readOperations.has(operation)) return this.#exchange(request, operation, input, (one) => this.#read(one));
+    const record = this.#options.ledger.send(operation, input);
+    // As the real client does: what carries a token is tried once more.
+    let attempts = request.idempotent ? 2 : 1;
+    const attempt = (earlierUnknown: boolean): Promise<UpstreamReply> =>
+      this.#exchange(request, operation, input, (one) => this.#write(one, record)).then(
+        (reply) => {
+          if (reply.status >= 500 && --attempts > 0) return attempt(true);
+          return earlierUnknown ? { ...reply, earlierUnknown } : reply;
+        },
+        (failure: UpstreamFailure) => {
+          if (failure.kind === "reset" && --attempts > 0) return attempt(true);
+          throw earlierUnknown ? new UpstreamFailure(failure.kind, "unknown", failure.message) : failure;
+        },
+      );
+    return attempt(false);
+  }
+
+  async close(): Promise<void> {}
+
+  #exchange(
+    request: UpstreamRequest,
+    operation: string,
+    input: Input,
+    begin: (exchange: Exchange) => void,
+  ): Promise<UpstreamReply> {
+    const { time, trace } = this.#options;
+    trace.add(() => `up ${operation} ${JSON.stringify(input)}`);
+    return new Promise((resolve, reject) => {
+      const fail = (kind: UpstreamFailure["kind"], outcome: "none" | "unknown") => {
+        trace.add(() => `failure ${kind} (${outcome}) of ${operation} ${JSON.stringify(input)}`);
+        reject(new UpstreamFailure(kind, outcome, "simulated"));
+      };
+      const reply = ({ status, body }: { readonly status: number; readonly body: Input }) => {
+        trace.add(() => `reply ${status} ${JSON.stringify(body)} to ${operation}`);
+        const common = { requestId: undefined, crc32: undefined, contentType: undefined };
+        resolve({ status, body: toBytes(body), ...common });
+      };
+      time.at(request.deadlineAtMs, () => fail("timeout", "unknown"));
+      request.signal?.addEventListener("abort", () => fail("aborted", "unknown"), { once: true });
+      begin({ request, operation, input, reply, fail });
+    });
+  }
+
+  #read(exchange: Exchange): void {
+    const { time, random, circumstances, tables } = this.#options;
+    const { operation, input } = exchange;
+    const { faults } = circumstances;
+    const strong = JSON.stringify(input).includes('"ConsistentRead":true');
+    this.readsSent += 1;
+    if (strong) this.strongReadsSent += 1;
+    if (random.chance(operation === "DescribeTable" ? faults.describe : faults.read)) {
+      if (random.chance(0.3)) return void time.after(this.#delayMs(), () => exchange.fail("reset", "unknown"));
+      return this.#refuseRead(exchange, strong);
+    }
+    if (strong && random.chance(faults.strong)) return this.#refuseRead(exchange, strong);
+    time.after(this.#delayMs(), () => {
+      const result = read(operation, input, {
+        tables,
+        nowMs: time.nowMs(),
+        replicaLag: () => this.#lagMs(circumstances.settleMs),
+        indexLag: () => this.#lagMs(circumstances.indexSettleMs),
+        leaves: () => random.chance(0.03),
+      });
+      time.after(this.#delayMs(), () => exchange.reply(result));
+    });
+  }
+
+  #refuseRead(exchange: Exchange, strong: boolean): void {
+    const { time, random } = this.#options;
+    const result: ReadResult = random.chance(0.5)
+      ? error("InternalServerError", "simulated", 500)
+      : error("ProvisionedThroughputExceededException");
+    time.after(this.#delayMs(), () => {
+      if (strong) this.refusedStrongAtMs.push(time.nowMs());
+      exchange.reply(result);
+    });
+  }
+
+  #write(exchange: Exchange, record: WriteRecord): void {
+    const { time, random, circumstances } = this.#options;
+    const { unknownOutcomeMs } = circumstances;
+    const fault = random.chance(circumstances.faults.write) ? random.weighted(writeFaults) : "none";
+    const later = (then: () => void) => time.after(this.#delayMs(), then);
+    const land = () => this.#land(record, exchange.input);
+    // After a failure at this moment the write may land until just before the proxy's patience ends.
+    const landLate = () => time.after(random.between(0, unknownOutcomeMs - 1), land);
+    const broken = error("InternalServerError", "simulated", 500);
+    switch (fault) {
+      case "none":
+        return void later(() => {
+          const result = land();
+          later(() => exchange.reply(result));
+        });
+      case "condition":
+        return void later(() => exchange.reply(refusal("ConditionalCheckFailedException")));
+      case "throttled":
+        return void later(() => exchange.reply(refusal("ThrottlingException")));
+      case "refused":
+        return void later(() => exchange.fail("refused", "none"));
+      case "lostBefore":
+        return void later(() => exchange.fail("reset", "unknown"));
+      case "lostAfter":
+        return void later(() => {
+          land();
+          later(() => exchange.fail("reset", "unknown"));
+        });
+      case "late":
+        return void later(() => {
+          exchange.fail("reset", "unknown");
+          landLate();
+        });
+      case "failedBefore":
+        return void later(() => exchange.reply(broken));
+      case "failedAfter":
+        return void later(() => {
+          land();
+          later(() => exchange.reply(broken));
+        });
+      case "failedLate":
+        return void later(() => {
+          exchange.reply(broken);
+          landLate();
+        });
+    }
+  }
+
+  /** Carries a write out, unless its token says that this has been done. */
+  #land(record: WriteRecord, input: Input): { readonly status: number; readonly body: Input } {
+    const { time, tables, random, ledger, trace } = this.#options;
+    if (record.result !== undefined) return { status: 200, body: record.result.body };
+    const skipped = new Set<number>();
+    if (record.operation === "BatchWriteItem" && random.chance(0.2)) {
+      record.effects.forEach((_, position) => random.chance(0.4) && skipped.add(position));
+    }
+    let result: WriteResult = execute(record.effects, input, tables, time.nowMs(), skipped);
+    trace.add(() => `lands (${result.status}) ${record.operation} ${JSON.stringify(record.input)}`);
+    if (result.status !== 200) return result;
+    if (record.operation === "BatchWriteItem") {
+      const body = unprocessed(input, skipped);
+      result = { ...result, body, bodyFor: () => body };
+    }
+    ledger.landed(record, result);
+    return result;
+  }
+
+  /** A write that goes around the proxy. */
+  landForeign(effects: readonly Effect[]): void {
+    const { time, tables, trace } = this.#options;
+    const result = execute(effects, {}, tables, time.nowMs());
+    trace.add(() => `foreign (${result.status}) ${JSON.stringify(effects)}`);
+  }
+
+  #delayMs(): number {
+    const { random, circumstances } = this.#options;
+    return random.chance(circumstances.slow) ? random.between(0, circumstances.slowMs) : random.between(0, 6);
+  }
+
+  #lagMs(lagMsMax: number): number {
+    const { random } = this.#options;
+    return random.chance(0.4) ? 0 : random.between(0, lagMsMax);
+  }
+}
