@@ -1,7 +1,7 @@
 /** The benchmark's table: customers with 25 orders each, every item 300 bytes of JSON, the same on every machine. */
 
-import { createTableInput, waitActive } from "../test/support/tables.ts";
 import { mustCall } from "../test/support/raw-client.ts";
+import { createTableInput, waitActive } from "../test/support/tables.ts";
 
 export const TABLE = "bench-orders";
 export const itemsPerPartition = 25;

@@ -4,19 +4,15 @@ import { text } from "node:stream/consumers";
 import autocannon from "autocannon";
 import type { LoadJob, LoadResult } from "./load-job.ts";
 import { cpuSeconds } from "./processes.ts";
-import { prepare, sequence, workloads } from "./workloads.ts";
+import { prepare, sequences, workloads } from "./workloads.ts";
 
-/** Different requests that one connection sends before it starts over. */
-const requestsPerConnection = 400;
 const timeoutSeconds = 20;
 const sampleMs = 100;
 
 const job: LoadJob = JSON.parse(await text(process.stdin));
 const workload = workloads(job.partitions)[job.workload];
-const prepared = Array.from({ length: job.connections }, (_, connection) =>
-  sequence(workload, connection, requestsPerConnection).map((request) =>
-    prepare(workload, request, job.noCache),
-  ),
+const prepared = sequences(workload, job.connections).map((requests) =>
+  requests.map((request) => prepare(workload, request, job.noCache)),
 );
 
 /** What one run of autocannon gave. */

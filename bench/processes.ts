@@ -11,8 +11,7 @@ const startMsMax = 60_000;
 const ticksPerSecond = 100;
 
 /** False on machines without taskset or with one core only: then nothing is pinned, and the report says so. */
-export const pinned =
-  availableParallelism() >= 2 && spawnSync("taskset", ["-c", "0", "true"]).status === 0;
+export const pinned = availableParallelism() >= 2 && spawnSync("taskset", ["-c", "0", "true"]).status === 0;
 
 export const serverCore = 0;
 export const loadCore = 1;
@@ -50,8 +49,12 @@ export async function stop(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** Standard output until it matches; gives the match. */
-export async function untilSaid(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+/** Standard output until it matches; gives the match. `busySeconds`: how long it has something else to do. */
+export async function untilSaid(
+  child: ChildProcess,
+  pattern: RegExp,
+  busySeconds = 0,
+): Promise<RegExpExecArray> {
   const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
   let said = "";
   const listen = (text: string): void => {
@@ -60,9 +63,14 @@ export async function untilSaid(child: ChildProcess, pattern: RegExp): Promise<R
     if (match !== null) resolve(match);
   };
   child.stdout?.setEncoding("utf8").on("data", listen);
-  child.once("exit", (code) => reject(new Error(`a process ended with ${code} before it was ready: ${said}`)));
+  child.once("exit", (code) =>
+    reject(new Error(`a process ended with ${code} before it was ready: ${said}`)),
+  );
   child.once("error", reject);
-  const patience = setTimeout(() => reject(new Error(`not ready in time: ${said}`)), startMsMax);
+  const patience = setTimeout(
+    () => reject(new Error(`not ready in time: ${said}`)),
+    startMsMax + busySeconds * 1000,
+  );
   try {
     return await promise;
   } finally {

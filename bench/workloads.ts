@@ -69,15 +69,26 @@ export function workloads(partitions: number): Readonly<Record<WorkloadName, Wor
       distinct: batches,
       lookups: batchKeys,
       input: (request) => ({ RequestItems: { [TABLE]: { Keys: batchPlaces[request]!.map(keyAt) } } }),
-      reply: (request) => ({ Responses: { [TABLE]: batchPlaces[request]!.map(orderAt) }, UnprocessedKeys: {} }),
+      reply: (request) => ({
+        Responses: { [TABLE]: batchPlaces[request]!.map(orderAt) },
+        UnprocessedKeys: {},
+      }),
     },
   };
 }
 
-/** The numbers of the requests that one connection sends, in turn and over again. */
-export function sequence(workload: Workload, connection: number, length: number): number[] {
-  const choose = zipfian(workload.distinct, seeded(connection + 1));
-  return Array.from({ length }, choose);
+/** Different requests that one connection sends before it starts over. */
+const requestsPerConnection = 400;
+
+/** For each connection the numbers of the requests that it sends, zipfian. */
+export function sequences(workload: Workload, connections: number): number[][] {
+  const choose = zipfian(workload.distinct, seeded(1));
+  return Array.from({ length: connections }, () => Array.from({ length: requestsPerConnection }, choose));
+}
+
+/** The numbers of all requests that the load sends, each once. */
+export function requestsOfLoad(workload: Workload, connections: number): number[] {
+  return [...new Set(sequences(workload, connections).flat())];
 }
 
 /** A request as the SDK sends it, but for the Host, Connection and Content-Length that the sender adds. */

@@ -28,7 +28,7 @@ interface Import {
 }
 
 function importsOf(file: string): Import[] {
-  const pattern = /(?:^|\n)\s*(?:import|export)\s([^;]*?)from\s+"([^"]+)"|import\("([^"]+)"\)/g;
+  const pattern = /(?:^|\n)(?:import|export)\s([^;"]*?)from\s+"([^"]+)"|import\("([^"]+)"\)/g;
   return [...textOf(file).matchAll(pattern)].map((match) => ({
     names: match[1] ?? "",
     from: match[2] ?? match[3] ?? "",

@@ -8,7 +8,11 @@ import type { WorkloadName } from "../workloads.ts";
 const requestId = "BENCH".padEnd(52, "0");
 
 /** The headers that the proxy sends with a hit. */
-export function replyHeaders(operation: WorkloadName, bodyBytes: number, crc: number): Record<string, string | number> {
+export function replyHeaders(
+  operation: WorkloadName,
+  bodyBytes: number,
+  crc: number,
+): Record<string, string | number> {
   return {
     "content-type": "application/x-amz-json-1.0",
     "content-length": bodyBytes,

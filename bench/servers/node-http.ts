@@ -64,9 +64,7 @@ const server = createServer((request, response) => {
     const answer = answers[operation](parsed);
     if (answer === undefined) response.writeHead(404).end();
     else
-      response
-        .writeHead(200, replyHeaders(operation, answer.body.byteLength, answer.crc))
-        .end(answer.body);
+      response.writeHead(200, replyHeaders(operation, answer.body.byteLength, answer.crc)).end(answer.body);
   });
 });
 server.listen(0, "127.0.0.1", () => announce(urlOf(server)));

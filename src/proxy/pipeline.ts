@@ -166,7 +166,7 @@ async function pass(
     if (row?.class.endsWith("-read"))
       deps.recorder.readUnits(table, consumedUnits(call.input, reply.body), 0);
     // A request that does not fit our picture of the table, but that DynamoDB accepts: the picture is old.
-    if (doubted !== undefined && reply.status === 200) deps.schemas.refresh(doubted.TableName);
+    if (doubted !== undefined && reply.status === 200) deps.schemas.refresh(doubted.tableId);
     return passedOn(reply, "pass", { reason, table });
   } catch (failure) {
     return refused(wireError(failure), "pass", { reason: "upstream-error", table });

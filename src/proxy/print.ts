@@ -36,26 +36,32 @@ ${errors.join("\n")}
 ${tail}`;
 }
 
-const head = `<!-- Printed from the operation table and the error table by \`npm run docs\`. Change src/proxy/print.ts, not this page. -->
+const head = `<!-- Printed from the operation table and the error table by \`npm run docs\`. Change
+src/proxy/print.ts, not this page. -->
 
 # Compatibility
 
-DynamoDB's HTTP API (AWS JSON 1.0), version 2012-08-10, and DynamoDB Streams on the same endpoint. Any AWS SDK works with only its
+DynamoDB's HTTP API (AWS JSON 1.0), version 2012-08-10, and DynamoDB Streams on the same endpoint. Any AWS SDK
+works with only its
 endpoint changed. \`TableName\` may be a name or an ARN.
 `;
 
 const tail = `
 ## Differences from DynamoDB
 
-- **Identity.** Requests go upstream under dynatier's own credentials and region, so IAM conditions on the caller, and CloudTrail, see dynatier.
+- **Identity.** Requests go upstream under dynatier's own credentials and region, so IAM conditions on the
+  caller, and CloudTrail, see dynatier.
 - **ConsumedCapacity** on a hit, and for a caller who shared another's read, is 0 units in the right shape.
 - **BatchGetItem** returns items in the order of the request, which DynamoDB does not promise.
 - **Writes that name a member of a JSON object twice** are refused with SerializationException.
 - **Unknown operations** are refused rather than forwarded: they might write.
-- **PartiQL** reads pass; PartiQL writes make the item stale, or the table where its key cannot be told from the statement.
-- **Bulk puts and imports** run on after their call has been answered: what they change later is seen when the TTL ends. Invalidate the
+- **PartiQL** reads pass; PartiQL writes make the item stale, or the table where its key cannot be told from the
+  statement.
+- **Bulk puts and imports** run on after their call has been answered: what they change later is seen when the
+  TTL ends. Invalidate the
   table when they are done.
-- **ItemCollectionMetrics**, \`ReturnValuesOnConditionCheckFailure\`, \`ThrottlingReasons\` and everything else in a reply to a write are DynamoDB's own.
+- **ItemCollectionMetrics**, \`ReturnValuesOnConditionCheckFailure\`, \`ThrottlingReasons\` and everything else
+  in a reply to a write are DynamoDB's own.
 
 ## Differences from DAX
 

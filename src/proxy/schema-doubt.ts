@@ -20,5 +20,5 @@ export function doubtSchema(
   const doubtful =
     name === "ResourceNotFoundException" ||
     (name === "ValidationException" && schemaWords.test(Buffer.from(reply.body).toString()));
-  if (doubtful) deps.schemas.refresh(schema.TableName);
+  if (doubtful) deps.schemas.refresh(schema.tableId);
 }

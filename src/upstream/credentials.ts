@@ -47,6 +47,15 @@ export function emulatorCredentials(environment: NodeJS.ProcessEnv = process.env
   });
 }
 
+/** Names under which AWS itself answers, VPC endpoints included. */
+const awsHost = /\.(amazonaws\.com(\.cn)?|api\.aws)$/;
+
+/** The proxy's own identity for this upstream: AWS's default chain for AWS, also behind a VPC endpoint's URL. */
+export function ownCredentials(upstream: string, region: string): CredentialSource {
+  const isAws = upstream === "aws" || awsHost.test(new URL(upstream).hostname);
+  return isAws ? awsCredentials(region) : emulatorCredentials();
+}
+
 /** For AWS: the SDK's default chain (environment, profile, SSO, web identity, container, instance). */
 export function awsCredentials(region: string): CredentialSource {
   return new RefreshingCredentials({

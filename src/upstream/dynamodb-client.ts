@@ -4,7 +4,7 @@
 import type { Recorder } from "../metrics/outcome.ts";
 import { fullJitterMs } from "../util/backoff.ts";
 import { type Clock, systemClock } from "../util/clock.ts";
-import { awsCredentials, type CredentialSource, emulatorCredentials } from "./credentials.ts";
+import { type CredentialSource, ownCredentials } from "./credentials.ts";
 import { type AwsEndpointMode, createEndpoints, type Endpoint, type Endpoints } from "./endpoints.ts";
 import type { ExchangeRequest } from "./exchange.ts";
 import { createSigner, type Signer } from "./signer.ts";
@@ -92,8 +92,7 @@ class PooledDynamoDbClient implements DynamoDbClient {
     this.#attemptsMax = options.attemptsMax ?? defaults.attemptsMax;
     this.#replyBytesMax = options.replyBytesMax ?? defaults.replyBytesMax;
     this.#endpoints = createEndpoints({ upstream, region, mode, accountId });
-    const own = () => (upstream === "aws" ? awsCredentials(region) : emulatorCredentials());
-    this.#credentials = options.credentials ?? own();
+    this.#credentials = options.credentials ?? ownCredentials(upstream, region);
     this.#sign = createSigner({ credentials: this.#credentials, region });
   }
 

@@ -85,15 +85,15 @@ describe("projections", () => {
     name: { S: "Ada" },
     year: { N: "1815" },
     rows: { L: [{ S: "a" }, { S: "b" }, { M: { deep: { N: "1" }, other: { BOOL: true } } }] },
-    tree: { M: { within: { M: { x: { S: "x" }, y: { NULL: true } } }, z: { SS: ["p", "q"] } } },
+    tree: { M: { branch: { M: { x: { S: "x" }, y: { NULL: true } } }, z: { SS: ["p", "q"] } } },
     "dotted.name": { S: "dot" },
   };
   const projections = [
-    { ProjectionExpression: "tree.within.x" },
+    { ProjectionExpression: "tree.branch.x" },
     { ProjectionExpression: "#l[1]", ExpressionAttributeNames: { "#l": "rows" } },
     {
       ProjectionExpression: "#l[2].deep, #m.#i, #n",
-      ExpressionAttributeNames: { "#l": "rows", "#m": "tree", "#i": "within", "#n": "name" },
+      ExpressionAttributeNames: { "#l": "rows", "#m": "tree", "#i": "branch", "#n": "name" },
     },
     { ProjectionExpression: "#d", ExpressionAttributeNames: { "#d": "dotted.name" } },
     { ProjectionExpression: "absent, pk" },
@@ -121,7 +121,7 @@ describe("projections", () => {
     const TableName = await bench.table();
     await d("PutItem", { TableName, Item });
     await p("GetItem", { TableName, Key: key(1) });
-    for (const ProjectionExpression of ["tree.within, tree", "#none", "a b", "", "tree.map"]) {
+    for (const ProjectionExpression of ["tree.branch, tree", "#none", "a b", "", "tree.map"]) {
       const request = { TableName, Key: key(1), ProjectionExpression };
       const [through, own] = [await P("GetItem", request), await D("GetItem", request)];
       expect(through.status).toBe(400);

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { filter, type Piece, type Speller } from "./expressions.ts";
 import { legacyFilter, legacyRange } from "./legacy.ts";
 import { capacity, onTable, type Step } from "./operation.ts";
-import { cut, cutMembers } from "./reads.ts";
+import { type Cut, cut, cutMembers } from "./reads.ts";
 import { hashPick, keyValue, type KeyName, type Pick, rangePick, type Shape, type Target, targets } from "./shapes.ts";
 import { defined, often, rarely } from "./values.ts";
 
@@ -86,6 +86,16 @@ function filtered(member: "QueryFilter" | "ScanFilter"): fc.Arbitrary<Filtered> 
   );
 }
 
+/** Legacy parameters and expressions do not go together: that is one of the damaged requests (damage.ts). */
+function inOneDialect(given: Filtered, cut: Cut, wish: boolean) {
+  const { expression, attributes } = cut;
+  const isLegacy =
+    given.legacy !== undefined ||
+    (given.expression === undefined && (attributes !== undefined || (wish && expression === undefined)));
+  const used: Cut = isLegacy ? { expression: undefined, attributes } : { expression, attributes: undefined };
+  return { isLegacy, cut: used, isCut: used.expression !== undefined || used.attributes !== undefined };
+}
+
 const shared = {
   index: fc.nat({ max: 11 }),
   limit,
@@ -128,14 +138,10 @@ export const query: fc.Arbitrary<Step> = onTable(
   (fields, { TableName, shape, speller }) => {
     const { filter: given, asked, forward, startAt } = fields;
     const target = targetOf(shape, fields.index);
-    const isCut = fields.cut.expression !== undefined || fields.cut.attributes !== undefined;
-    const isLegacy =
-      fields.legacyKey && given.expression === undefined && fields.cut.expression === undefined;
-    const isModern = !isLegacy && given.legacy === undefined && fields.cut.attributes === undefined;
-    const conditions =
-      isLegacy || !isModern
-        ? { KeyConditions: legacyKeyConditions(asked, target, shape), ...given.legacy }
-        : { KeyConditionExpression: keyCondition(asked, target, speller) };
+    const spoken = inOneDialect(given, fields.cut, fields.legacyKey);
+    const conditions = spoken.isLegacy
+      ? { KeyConditions: legacyKeyConditions(asked, target, shape), ...given.legacy }
+      : { KeyConditionExpression: keyCondition(asked, target, speller) };
     const start = startAt && target.kind === "table" && shape.hasSortKey;
     return {
       input: defined({
@@ -143,9 +149,9 @@ export const query: fc.Arbitrary<Step> = onTable(
         IndexName: target.name,
         ...conditions,
         FilterExpression: given.expression?.(speller),
-        ...cutMembers(fields.cut, speller),
+        ...cutMembers(spoken.cut, speller),
         ...speller.placeholders(),
-        ...fitting(fields, target, isCut),
+        ...fitting(fields, target, spoken.isCut),
         Limit: fields.limit,
         ScanIndexForward: forward,
         ReturnConsumedCapacity: fields.capacity,
@@ -165,16 +171,16 @@ export const scan: fc.Arbitrary<Step> = onTable(
   fc.record({ ...shared, filter: filtered("ScanFilter"), segments: fc.constantFrom(undefined, undefined, undefined, 1, 2, 3) }),
   (fields, { TableName, shape, speller }) => {
     const target = targetOf(shape, fields.index);
-    const isCut = fields.cut.expression !== undefined || fields.cut.attributes !== undefined;
+    const spoken = inOneDialect(fields.filter, fields.cut, false);
     return {
       input: defined({
         TableName,
         IndexName: target.name,
         FilterExpression: fields.filter.expression?.(speller),
         ...fields.filter.legacy,
-        ...cutMembers(fields.cut, speller),
+        ...cutMembers(spoken.cut, speller),
         ...speller.placeholders(),
-        ...fitting(fields, target, isCut),
+        ...fitting(fields, target, spoken.isCut),
         Limit: fields.limit,
         ReturnConsumedCapacity: fields.capacity,
         ...(fields.segments !== undefined && { Segment: 0, TotalSegments: fields.segments }),

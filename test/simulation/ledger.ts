@@ -9,7 +9,7 @@ import { parseObject } from "../../src/dynamodb/json-codec.ts";
 import type { Input } from "../../src/dynamodb/model.ts";
 import type { Reply } from "../../src/proxy/call.ts";
 import type { ModelTable, TableLife } from "./model-table.ts";
-import type { Effect, Landed, WriteResult } from "./model-writes.ts";
+import type { Effect, WriteResult } from "./model-writes.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 import { Violation } from "./violation.ts";
 
@@ -27,6 +27,10 @@ export interface WriteRecord {
   refused: boolean;
   acknowledged: boolean;
   unknown: boolean;
+  /** Upstream said that an earlier attempt of the same call may have acted. */
+  earlierUnknown: boolean;
+  /** Attempts that will land, and have not yet. */
+  underWay: number;
 }
 
 interface LedgerOptions {
@@ -34,6 +38,8 @@ interface LedgerOptions {
   readonly tables: ReadonlyMap<string, ModelTable>;
   readonly settleMs: number;
   readonly indexSettleMs: number;
+  /** No read takes longer. */
+  readonly deadlineMs: number;
 }
 
 export class Ledger {
@@ -51,7 +57,7 @@ export class Ledger {
     if (record === undefined) {
       record = {
         ...{ operation, input, effects, asked: 0, sent: 0, result: undefined, landedAtMs: 0 },
-        ...{ refused: false, acknowledged: false, unknown: false },
+        ...{ refused: false, acknowledged: false, unknown: false, earlierUnknown: false, underWay: 0 },
       };
       this.#records.set(name, record);
     }
@@ -75,7 +81,7 @@ export class Ledger {
   }
 
   /** What the client was told. */
-  answered(record: WriteRecord, reply: Reply, earlierUnknown: boolean): void {
+  answered(record: WriteRecord, reply: Reply): void {
     if (reply.status === 200) {
       const { result } = record;
       if (result === undefined) throw new Violation(`lost write: ${JSON.stringify(record.input)} was answered with 200`);
@@ -84,10 +90,9 @@ export class Ledger {
         throw new Violation(`reply to ${JSON.stringify(record.input)} is ${text(reply.body)}, not ${JSON.stringify(expected)}`);
       }
       record.acknowledged = true;
-      raise(result.landed, (one) => one.history.acknowledged, this.#options.time.turn);
-      raise(result.landed, (one) => one.history.indexed, this.#options.time.turn);
+      for (const { history, index } of result.landed) history.acknowledged.raise(index, this.#options.time);
       this.#end(result.ended);
-    } else if (reply.status === 500 || earlierUnknown || text(reply.body).includes("InProgress")) {
+    } else if (reply.status === 500 || record.earlierUnknown || text(reply.body).includes("InProgress")) {
       record.unknown = true;
       if (record.result !== undefined) this.#raiseWhenSettled(record);
     } else {
@@ -105,24 +110,17 @@ export class Ledger {
 
   /** Not acknowledged, but landed: reads that begin when every replica has it must show it all the same. */
   #raiseWhenSettled({ result, landedAtMs }: WriteRecord): void {
-    const { time, settleMs, indexSettleMs } = this.#options;
+    const { time, settleMs, indexSettleMs, deadlineMs } = this.#options;
     const landed = result?.landed ?? [];
-    time.at(landedAtMs + settleMs, () => raise(landed, (one) => one.history.acknowledged, time.turn));
-    time.at(landedAtMs + indexSettleMs, () => raise(landed, (one) => one.history.indexed, time.turn));
-    this.#end(result?.ended ?? []);
+    time.at(landedAtMs + settleMs, () => landed.forEach(({ history, index }) => history.settled.raise(index, time)));
+    time.at(landedAtMs + indexSettleMs, () => landed.forEach(({ history, index }) => history.indexed.raise(index, time)));
+    // A read that was on its way may be shared so long.
+    time.after(deadlineMs, () => this.#end(result?.ended ?? []));
   }
 
   #end(lives: readonly TableLife[]): void {
-    for (const life of lives) this.#options.tables.get(life.table)?.floor.raise(life.number + 1, this.#options.time.turn);
+    for (const life of lives) this.#options.tables.get(life.table)?.floor.raise(life.number + 1, this.#options.time);
   }
-}
-
-function raise(
-  landed: readonly Landed[],
-  floor: (one: Landed) => Landed["history"]["acknowledged"],
-  turn: number,
-): void {
-  for (const one of landed) floor(one).raise(one.index, turn);
 }
 
 /** The request without ReturnValues, which the proxy may change. */

@@ -33,10 +33,30 @@ interface Exchange {
   fail(kind: UpstreamFailure["kind"], outcome: "none" | "unknown"): void;
 }
 
-const writeFaults = {
-  ...{ condition: 3, throttled: 2, refused: 1, lostBefore: 1, lostAfter: 3, late: 5, failedAfter: 1, failedBefore: 1 },
-  failedLate: 2,
-} as const;
+interface FaultRow {
+  readonly weight: number;
+  /** Whether the write is carried out: before it is answered, only after that, or never. */
+  readonly lands: "before" | "late" | "never";
+  readonly answer: "own" | "condition" | "throttled" | "unreached" | "lost" | "broken";
+}
+
+const faultRows = {
+  none: { weight: 0, lands: "before", answer: "own" },
+  condition: { weight: 3, lands: "never", answer: "condition" },
+  throttled: { weight: 3, lands: "never", answer: "throttled" },
+  unreached: { weight: 1, lands: "never", answer: "unreached" },
+  lostBefore: { weight: 1, lands: "never", answer: "lost" },
+  lostAfter: { weight: 3, lands: "before", answer: "lost" },
+  lostLate: { weight: 5, lands: "late", answer: "lost" },
+  brokenBefore: { weight: 1, lands: "never", answer: "broken" },
+  brokenAfter: { weight: 1, lands: "before", answer: "broken" },
+  brokenLate: { weight: 2, lands: "late", answer: "broken" },
+} as const satisfies Record<string, FaultRow>;
+
+// The codec edge: Object.fromEntries forgets the names.
+const writeFaults = Object.fromEntries(
+  Object.entries(faultRows).map(([name, { weight }]) => [name, weight]),
+) as Record<keyof typeof faultRows, number>;
 
 const readOperations = new Set(["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", "DescribeTable"]);
 
@@ -62,6 +82,7 @@ export class ModelDynamoDb implements Upstream {
       this.#exchange(request, operation, input, (one) => this.#write(one, record)).then(
         (reply) => {
           if (reply.status >= 500 && --attempts > 0) return attempt(true);
+          record.earlierUnknown ||= earlierUnknown;
           return earlierUnknown ? { ...reply, earlierUnknown } : reply;
         },
         (failure: UpstreamFailure) => {
@@ -135,50 +156,34 @@ export class ModelDynamoDb implements Upstream {
 
   #write(exchange: Exchange, record: WriteRecord): void {
     const { time, random, circumstances } = this.#options;
-    const { unknownOutcomeMs } = circumstances;
+    const { deadlineAtMs } = exchange.request;
+    if (time.nowMs() >= deadlineAtMs) return exchange.fail("timeout", "none");
     const fault = random.chance(circumstances.faults.write) ? random.weighted(writeFaults) : "none";
-    const later = (then: () => void) => time.after(this.#delayMs(), then);
-    const land = () => this.#land(record, exchange.input);
-    // After a failure at this moment the write may land until just before the proxy's patience ends.
-    const landLate = () => time.after(random.between(0, unknownOutcomeMs - 1), land);
-    const broken = error("InternalServerError", "simulated", 500);
-    switch (fault) {
-      case "none":
-        return void later(() => {
-          const result = land();
-          later(() => exchange.reply(result));
-        });
-      case "condition":
-        return void later(() => exchange.reply(refusal("ConditionalCheckFailedException")));
-      case "throttled":
-        return void later(() => exchange.reply(refusal("ThrottlingException")));
-      case "refused":
-        return void later(() => exchange.fail("refused", "none"));
-      case "lostBefore":
-        return void later(() => exchange.fail("reset", "unknown"));
-      case "lostAfter":
-        return void later(() => {
-          land();
-          later(() => exchange.fail("reset", "unknown"));
-        });
-      case "late":
-        return void later(() => {
-          exchange.fail("reset", "unknown");
-          landLate();
-        });
-      case "failedBefore":
-        return void later(() => exchange.reply(broken));
-      case "failedAfter":
-        return void later(() => {
-          land();
-          later(() => exchange.reply(broken));
-        });
-      case "failedLate":
-        return void later(() => {
-          exchange.reply(broken);
-          landLate();
-        });
+    // The same token is at work already.
+    if (record.underWay > 0 && record.result === undefined && random.chance(0.5)) {
+      return void time.after(this.#delayMs(), () => exchange.reply(refusal("TransactionInProgressException")));
     }
+    const row = faultRows[fault];
+    const answer = () => {
+      if (row.answer === "broken") exchange.reply(error("InternalServerError", "simulated", 500));
+      else if (row.answer === "lost") exchange.fail("reset", "unknown");
+      else if (row.answer === "unreached") exchange.fail("refused", "none");
+      else if (row.answer === "throttled") exchange.reply(refusal("ThrottlingException"));
+      // A token that has done its work is answered by what it did.
+      else exchange.reply(record.result ?? refusal("ConditionalCheckFailedException"));
+    };
+    const answeredAtMs = time.nowMs() + this.#delayMs();
+    if (row.lands === "never") return void time.at(answeredAtMs, answer);
+    const late = row.lands === "late" ? answeredAtMs + random.between(0, circumstances.unknownOutcomeMs) : answeredAtMs;
+    record.underWay += 1;
+    // It lands before the proxy's patience with an unknown outcome ends.
+    time.at(Math.min(late, Math.min(answeredAtMs, deadlineAtMs) + circumstances.unknownOutcomeMs - 1), () => {
+      record.underWay -= 1;
+      const result = this.#land(record, exchange.input);
+      if (row.lands === "late") return;
+      time.after(this.#delayMs(), () => (row.answer === "own" ? exchange.reply(result) : answer()));
+    });
+    if (row.lands === "late") time.at(answeredAtMs, answer);
   }
 
   /** Carries a write out, unless its token says that this has been done. */

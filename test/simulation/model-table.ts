@@ -12,22 +12,21 @@ export interface Commit {
 
 /** A bound that only rises, and remembers since when. */
 export class Floor {
-  readonly #turns: number[] = [];
-  readonly #values: number[] = [];
+  readonly #raised: { readonly value: number; readonly turn: number; readonly atMs: number }[] = [];
 
-  raise(value: number, turn: number): void {
-    const last = this.#values.at(-1);
-    if (last !== undefined && last >= value) return;
-    this.#turns.push(turn);
-    this.#values.push(value);
+  raise(value: number, now: { readonly turn: number; nowMs(): number }): void {
+    const last = this.#raised.at(-1);
+    if (last === undefined || last.value < value) this.#raised.push({ value, turn: now.turn, atMs: now.nowMs() });
   }
 
   /** What it was when the event `turn` began. */
   at(turn: number): number {
-    for (let i = this.#turns.length - 1; i >= 0; i -= 1) {
-      if (this.#turns[i]! < turn) return this.#values[i]!;
-    }
-    return 0;
+    return this.#raised.findLast((one) => one.turn < turn)?.value ?? 0;
+  }
+
+  /** What it was before this moment. */
+  before(ms: number): number {
+    return this.#raised.findLast((one) => one.atMs < ms)?.value ?? 0;
   }
 }
 
@@ -36,9 +35,10 @@ export class ItemHistory {
   readonly life: TableLife;
   readonly key: string;
   readonly commits: Commit[] = [{ atMs: Number.NEGATIVE_INFINITY, image: undefined }];
-  /** The newest commit that was acknowledged to its client (or whose unknown outcome has settled). */
+  /** The newest commit that was acknowledged to its client. */
   readonly acknowledged = new Floor();
-  /** The same for readers of an index, which settles later. */
+  /** The newest of unknown outcome that its client was told of and that every replica has; the same for indexes. */
+  readonly settled = new Floor();
   readonly indexed = new Floor();
   /** The newest commit that a strong read has shown to a client. */
   readonly shown = new Floor();

@@ -1,10 +1,11 @@
 // Where the proxy's keys come from, and that they are fetched before they are needed.
 
-import { expect, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import {
   awsCredentials,
   type Credentials,
   emulatorCredentials,
+  ownCredentials,
   RefreshingCredentials,
 } from "../../../src/upstream/credentials.ts";
 
@@ -121,4 +122,18 @@ test("the SDK's default chain finds the environment's keys", async () => {
   } finally {
     process.env = before;
   }
+});
+
+describe("ownCredentials", () => {
+  it("asks AWS's chain for AWS and its VPC endpoints, and nobody for an emulator", () => {
+    const urls = [
+      "aws",
+      "https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com",
+      "https://dynamodb.eu-west-1.api.aws",
+    ];
+    for (const url of urls) expect(ownCredentials(url, "eu-west-1")).toBeInstanceOf(RefreshingCredentials);
+    for (const url of ["http://127.0.0.1:8000", "http://amazonaws.com.example:8000"]) {
+      expect(ownCredentials(url, "eu-west-1")).not.toBeInstanceOf(RefreshingCredentials);
+    }
+  });
 });

@@ -1,0 +1,67 @@
+/** The flags of `npm run bench`. */
+
+import { parseArgs } from "node:util";
+import { type Row, rows } from "./rows.ts";
+
+export interface Options {
+  readonly quick: boolean;
+  readonly rows: readonly Row[];
+  readonly startUp: boolean;
+  readonly seconds: number;
+  readonly warmSeconds: number;
+  readonly repeats: number;
+  readonly connections: number;
+  readonly partitions: number;
+}
+
+const startUpId = "start-up";
+
+export const usage = `npm run bench -- [flags]
+  --quick            short rows, one repeat: checks the replies, not the times (under 60 s)
+  --rows a,b         only these: ${[...rows.map(({ id }) => id), startUpId].join(", ")}
+  --seconds N        measured time of each row and repeat (default 5; with --quick 1)
+  --repeats N        how often all rows are run, in turn (default 3; with --quick 1)
+  --connections N    kept-alive connections of the load (default 32)
+  --partitions N     partitions of 25 items in the table (default 400; with --quick 40)`;
+
+/** @throws Error with a message for the user */
+export function readOptions(parameters: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...parameters],
+    options: {
+      quick: { type: "boolean", default: false },
+      rows: { type: "string" },
+      seconds: { type: "string" },
+      repeats: { type: "string" },
+      connections: { type: "string" },
+      partitions: { type: "string" },
+    },
+  });
+  const { quick } = values;
+  const ids = values.rows?.split(",").map((id) => id.trim());
+  const unknown = ids?.filter((id) => id !== startUpId && !rows.some((row) => row.id === id)) ?? [];
+  if (unknown.length > 0) throw new Error(`--rows: ${unknown.join(", ")} is no row`);
+  return {
+    quick,
+    rows: ids === undefined ? rows : rows.filter(({ id }) => ids.includes(id)),
+    startUp: ids === undefined || ids.includes(startUpId),
+    seconds: amount("seconds", values.seconds, quick ? 1 : 5),
+    warmSeconds: quick ? 0.3 : 2,
+    repeats: wholeNumber("repeats", values.repeats, quick ? 1 : 3),
+    connections: wholeNumber("connections", values.connections, 32),
+    partitions: wholeNumber("partitions", values.partitions, quick ? 40 : 400),
+  };
+}
+
+function amount(name: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!(value > 0 && value <= 3600)) throw new Error(`--${name} must be a number above 0, at most 3600`);
+  return value;
+}
+
+function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!Number.isSafeInteger(value) || value < 1 || value > 10_000)
+    throw new Error(`--${name} must be a whole number from 1 to 10000`);
+  return value;
+}

@@ -1,0 +1,158 @@
+/**
+ * The contract (docs/CONSISTENCY.md, one node) as a check of every single answer. An answer is right if, for some life
+ * of its table that may still be shown, each item in it is a state that the item really had, each item missing from it
+ * really was not there, and none of these states is older than the read's bound:
+ *
+ * | read | never older than |
+ * |---|---|
+ * | GetItem, BatchGetItem, Query (table, LSI) | the newest write acknowledged before the read began |
+ * | GetItem, BatchGetItem | and what a strong read had shown before that |
+ * | a hit on a GSI, or on a Scan | the newest write acknowledged before the read began |
+ * | other Scans and GSI Queries, whatever passed by | what a direct eventually consistent read could have given |
+ * | all | a direct read at the age that the TTL and the caller's wishes allow |
+ * | strong, transactional | the newest commit when the read began |
+ *
+ * A write of unknown outcome counts as acknowledged once its client has heard so and every replica has it. An answer
+ * shared with a read on its way is held to that for the moment when that read may have begun; what was acknowledged
+ * counts in full. While strong reads are refused, those who needed them get what a direct read gives.
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import { type Input, isObject, type Item } from "../../src/dynamodb/model.ts";
+import type { Circumstances } from "./circumstances.ts";
+import { projected } from "./model-reads.ts";
+import { type Image, type ItemHistory, type ModelTable, type TableLife, versionOf } from "./model-table.ts";
+
+export interface Moment {
+  readonly ms: number;
+  readonly turn: number;
+}
+
+/** What an answer claims: these items, of those that it speaks about. */
+export interface Claim {
+  readonly table: string;
+  readonly items: readonly Item[];
+  /** The items that the answer speaks about in this life; undefined if the request fits no such life. */
+  readonly scope: (life: TableLife) => readonly ItemHistory[] | undefined;
+  /** Whether an item in this state belongs into the answer, and whether an answer without it still stands. */
+  readonly belongs: (image: Item) => boolean;
+  readonly beyond: (image: Item) => boolean;
+  readonly projection: unknown;
+}
+
+export interface Bound {
+  /** Which floors hold: what was acknowledged, that and what was shown, or only what a direct read gives. */
+  readonly floor: "strong" | "shown" | "acknowledged" | "indexed" | "direct";
+  readonly lagMs: number;
+  /** How old the upstream read behind the answer may be. */
+  readonly ageMs: number;
+  readonly shared: boolean;
+  /** When a strong read was refused in the answer's time; undefined = none was. */
+  readonly refusedAtMs: number | undefined;
+}
+
+export class Checker {
+  readonly #circumstances: Circumstances;
+  readonly #tables: ReadonlyMap<string, ModelTable>;
+
+  constructor(circumstances: Circumstances, tables: ReadonlyMap<string, ModelTable>) {
+    this.#circumstances = circumstances;
+    this.#tables = tables;
+  }
+
+  /** What is wrong with the claim; undefined = it keeps the contract. */
+  fault(claim: Claim, bound: Bound, began: Moment): string | undefined {
+    const table = this.#tables.get(claim.table);
+    if (table === undefined) return `no table ${claim.table}`;
+    const floor = bound.floor === "direct" || bound.floor === "strong" ? 0 : table.floor.at(began.turn);
+    const lives = table.lives.filter((life) => life.number >= floor && life.deletedAtMs >= began.ms - bound.ageMs);
+    const faults: string[] = [];
+    for (const life of lives) {
+      const fault = this.#faultIn(life, claim, bound, began);
+      if (fault === undefined) return undefined;
+      faults.push(`life ${life.number}: ${fault}`);
+    }
+    return faults.length === 0 ? `no life of ${claim.table} may be shown` : faults.join("; ");
+  }
+
+  /** What a strong answer has shown: from now on nothing older may be. */
+  learn(claim: Claim, now: { readonly turn: number; nowMs(): number }, began: Moment): void {
+    const life = this.#tables.get(claim.table)?.current;
+    for (const history of (life && claim.scope(life)) ?? []) {
+      const item = life && claim.items.find((one) => life.keyOf(one) === history.key);
+      const from = history.indexAt(began.ms - 1);
+      const index = history.commits.findIndex(({ image }, at) => at >= from && same(item, image, claim.projection));
+      if (index > 0) history.shown.raise(index, now);
+    }
+  }
+
+  #faultIn(life: TableLife, claim: Claim, bound: Bound, began: Moment): string | undefined {
+    const scope = claim.scope(life);
+    if (scope === undefined) return "its keys are others";
+    const shown = new Map(claim.items.map((item) => [life.keyOf(item), item]));
+    if (shown.size !== claim.items.length) return "an item stands in it twice";
+    let found = 0;
+    for (const history of scope) {
+      const item = shown.get(history.key);
+      const lowest = this.#lowest(history, bound, began);
+      if (item !== undefined) found += 1;
+      const fault = item === undefined ? absence(history, lowest, claim) : presence(history, item, lowest, claim);
+      if (fault !== undefined) return `${history.key} ${fault}`;
+    }
+    return found === shown.size ? undefined : "it has items that it should not have";
+  }
+
+  /** The oldest commit of the item that may be shown. */
+  #lowest(history: ItemHistory, bound: Bound, began: Moment): number {
+    const { lagMs, ageMs, shared, refusedAtMs } = bound;
+    const { deadlineMs } = this.#circumstances;
+    if (bound.floor === "strong") return history.indexAt(began.ms - 1);
+    const aged = history.indexAt(began.ms - ageMs - lagMs);
+    if (bound.floor === "direct") return aged;
+    const unknown = bound.floor === "indexed" ? history.indexed : history.settled;
+    let floor = Math.max(
+      history.acknowledged.at(began.turn),
+      bound.floor === "shown" ? history.shown.at(began.turn) : 0,
+      shared ? unknown.before(began.ms - deadlineMs) : unknown.at(began.turn),
+    );
+    if (refusedAtMs !== undefined) floor = Math.min(floor, history.indexAt(refusedAtMs - lagMs));
+    return Math.max(aged, floor);
+  }
+}
+
+function presence(history: ItemHistory, item: Item, lowest: number, claim: Claim): string | undefined {
+  const index = history.commits.findLastIndex(({ image }) => same(item, image, claim.projection));
+  const image = history.commits[index]?.image;
+  if (image === undefined) return `was never ${JSON.stringify(item)}`;
+  if (!claim.belongs(image)) return `does not belong there as v${versionOf(image)}`;
+  return index < lowest ? `is shown as ${name(history, index)}, but must be ${name(history, lowest)} or later` : undefined;
+}
+
+function absence(history: ItemHistory, lowest: number, claim: Claim): string | undefined {
+  for (let index = history.commits.length - 1; index >= lowest; index -= 1) {
+    const image = history.commits[index]?.image;
+    if (image === undefined || !claim.belongs(image) || claim.beyond(image)) return undefined;
+  }
+  return `is missing, but has been there since ${name(history, lowest)}`;
+}
+
+function same(item: Image, image: Image, projection: unknown): boolean {
+  if (item === undefined || image === undefined) return item === image;
+  return versionOf(item) === versionOf(image) && isDeepStrictEqual(item, projected(image, projection));
+}
+
+function name(history: ItemHistory, index: number): string {
+  const { image, atMs } = history.commits[index]!;
+  return `${image ? `v${versionOf(image)}` : "absent"} (commit ${index} at ${atMs})`;
+}
+
+/** The items in a member of a reply body. */
+export function itemsOf(value: unknown): readonly Item[] {
+  // The codec edge: the model wrote these items itself.
+  return (Array.isArray(value) ? value : isObject(value) ? [value] : []) as readonly Item[];
+}
+
+export function member(input: Input, name: string): Input {
+  const value = input[name];
+  return isObject(value) ? value : {};
+}
