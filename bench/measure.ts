@@ -75,7 +75,8 @@ async function startServer(name: ServerName, options: Options, upstream: string)
     name === "proxy"
       ? startNode(serverCore, "src/main.ts", serveParameters(upstream, 0))
       : startNode(serverCore, `bench/servers/${scripts[name]}`, [String(options.partitions)]);
-  const ready = name === "proxy" ? /DynamoDB endpoint +(\S+)[^]*admin, metrics +(\S+)\n/ : /^url (\S+)()\n/m;
+  const ready =
+    name === "proxy" ? /DynamoDB endpoint +(\S+)[\s\S]*admin, metrics +(\S+)\n/ : /^url (\S+)()\n/m;
   try {
     const [, url = "", adminUrl] = await untilSaid(child, ready);
     return { child, url, adminUrl: adminUrl || undefined, pids: familyOf(child.pid ?? 0) };

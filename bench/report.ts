@@ -54,6 +54,7 @@ const columns: readonly (readonly [title: string, cell: (row: RowFigures) => str
   ["replies/s", (row) => `${whole(row.repliesPerSecond)}`],
   ["p50 ms", (row) => row.p50Ms.median.toFixed(2)],
   ["p99 ms", (row) => row.p99Ms.median.toFixed(2)],
+  ["× direct", (row) => ratio(row.versusDirect)],
   ["× Fastify", (row) => ratio(row.versusFastify)],
   ["× node:http", (row) => ratio(row.versusNodeHttp)],
   ["CPU µs", (row) => (row.cpuMicroseconds === undefined ? "" : row.cpuMicroseconds.median.toFixed(1))],
@@ -62,8 +63,8 @@ const columns: readonly (readonly [title: string, cell: (row: RowFigures) => str
   ["busy server/load", (row) => `${percent(row.serverBusy)}/${percent(row.loadBusy)}`],
 ];
 
-const legend = `Figures are the median of the repeats, with (min–max). "×" compares throughput with the bare server's for the
-same request, "CPU ×" the CPU time of the server for one reply (above 1 = less than the bare server's); both repeat
+const legend = `Figures are the median of the repeats, with (min–max). "×" compares throughput with that server's for the same
+request, "CPU ×" the CPU time of the server for one reply (above 1 = less than the bare server's); both repeat
 by repeat. Where the server is not busy, the load or the machine was the limit, and only CPU tells.`;
 
 /** Markdown that reads well as plain text too. */

@@ -44,7 +44,9 @@ export const rows: readonly Row[] = [
   row("fastify-batch", "bare Fastify, BatchGetItem reply", "fastify", "BatchGetItem", batchHit),
 ];
 
-/** The row of another server that answers the same request. */
+/** The row of another server that a row is compared with: the one that answers the same request. */
 export function counterpart(of: Row, server: ServerName): Row | undefined {
-  return of.noCache ? undefined : rows.find((one) => one.server === server && one.workload === of.workload);
+  if (server === "upstream" ? of.server !== "proxy" : of.server === "upstream" || of.noCache)
+    return undefined;
+  return rows.find((one) => one.server === server && one.workload === of.workload && one !== of);
 }

@@ -21,6 +21,8 @@ export interface RowFigures {
   /** The share of a core that the server and the load used: who was the bottleneck. */
   readonly serverBusy: Spread | undefined;
   readonly loadBusy: Spread;
+  /** Throughput as a multiple of the upstream's own. */
+  readonly versusDirect: Spread | undefined;
   /** Throughput as a multiple of the bare server's for the same request, repeat by repeat. */
   readonly versusFastify: Spread | undefined;
   readonly versusNodeHttp: Spread | undefined;
@@ -53,6 +55,7 @@ export function figures(measured: readonly Measured[]): RowFigures[] {
       cpuMicroseconds: spreadOfKnown(results.map(cpu)),
       serverBusy: spreadOfKnown(results.map((r) => r.serverCpuSeconds && r.serverCpuSeconds / r.seconds)),
       loadBusy: spread(results.map((r) => r.loadCpuSeconds / r.seconds)),
+      versusDirect: against("upstream", throughput, false),
       versusFastify: against("fastify", throughput, false),
       versusNodeHttp: against("node:http", throughput, false),
       cpuVersusFastify: against("fastify", cpu, true),

@@ -80,7 +80,7 @@ async function miss(call: Call, read: Readable, lease: Lease, deps: Deps): Promi
   try {
     // A caller who wants nothing stored reads alone: those who would join it want their answer stored.
     const { value, leader } = noStore
-      ? { value: await load(call, read, undefined, call.signal, deps), leader: true }
+      ? { value: await load(call, read, lease, call.signal, deps), leader: true }
       : await deps.flights.run(read.cacheKey, lease.stamp, waiter, (signal) =>
           load(call, read, lease, signal, deps),
         );
@@ -99,7 +99,10 @@ async function miss(call: Call, read: Readable, lease: Lease, deps: Deps): Promi
   }
 }
 
-/** Reads upstream under a lease, and stores the answer if the rule allows. Without a lease it stores nothing. */
+/**
+ * Reads upstream under a lease, and stores the answer if the rule and the caller allow. Without a lease it reads as the
+ * caller asked and stores nothing.
+ */
 async function load(
   call: Call,
   read: Readable,
@@ -131,7 +134,7 @@ async function load(
   }
   const loaded = read.loaded(reply, readAtMs);
   deps.recorder.readUnits(table, loaded.entry.units, 0);
-  if (lease === undefined || lifetimeMs(loaded.entry, read.lookup) === 0) {
+  if (lease === undefined || call.control.noStore || lifetimeMs(loaded.entry, read.lookup) === 0) {
     return { answer: loaded, requestId: reply.requestId, fill: undefined };
   }
   // What a hit saves is what the caller's own eventually consistent read would have cost: half of a strong one.

@@ -108,7 +108,7 @@ describe("what is one entry", () => {
     const TableName = await filled(five);
     const walk = async (ask: typeof p) => {
       const pages = [];
-      let ExclusiveStartKey: unknown;
+      let ExclusiveStartKey: object | undefined;
       do {
         const request = ofPartition(TableName, "a", {
           Limit: 2,

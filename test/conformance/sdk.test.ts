@@ -110,7 +110,7 @@ describe("39 the AWS SDK for JavaScript v3", () => {
     const Keys = items.map(({ pk, sk }) => ({ pk, sk }));
     for (let i = 0; i < 2; i++) {
       const batch = await documents.send(new BatchGetCommand({ RequestItems: { [TableName]: { Keys } } }));
-      expect(batch.Responses?.[TableName]?.toSorted((a, b) => a["sk"] - b["sk"])).toEqual(items);
+      expect(batch.Responses?.[TableName]?.toSorted((a, b) => a.sk - b.sk)).toEqual(items);
       const query = new QueryCommand({
         TableName,
         IndexName: "byKind",

@@ -112,6 +112,3 @@ export const describeTable: fc.Arbitrary<Step> = fc.constantFrom("tbl0", "tbl1",
   wires: () => [{ operation: "DescribeTable", input: { TableName: `${PREFIX}${name}` } }],
 }));
 
-export function keyOn(world: World, table: number, picked: Parameters<typeof key>[1]): object {
-  return { TableName: tableName(table), Key: key(shapeOf(world, table), picked) };
-}

@@ -35,7 +35,7 @@ export interface Claim {
   /** The items that the answer speaks about in this life; undefined if the request fits no such life. */
   readonly scope: (life: TableLife) => readonly ItemHistory[] | undefined;
   /** Whether an item in this state belongs into the answer, and whether an answer without it still stands. */
-  readonly belongs: (image: Item) => boolean;
+  readonly belongs: (image: Item, life: TableLife) => boolean;
   readonly beyond: (image: Item) => boolean;
   readonly projection: unknown;
 }
@@ -124,14 +124,14 @@ function presence(history: ItemHistory, item: Item, lowest: number, claim: Claim
   const index = history.commits.findLastIndex(({ image }) => same(item, image, claim.projection));
   const image = history.commits[index]?.image;
   if (image === undefined) return `was never ${JSON.stringify(item)}`;
-  if (!claim.belongs(image)) return `does not belong there as v${versionOf(image)}`;
+  if (!claim.belongs(image, history.life)) return `does not belong there as v${versionOf(image)}`;
   return index < lowest ? `is shown as ${name(history, index)}, but must be ${name(history, lowest)} or later` : undefined;
 }
 
 function absence(history: ItemHistory, lowest: number, claim: Claim): string | undefined {
   for (let index = history.commits.length - 1; index >= lowest; index -= 1) {
     const image = history.commits[index]?.image;
-    if (image === undefined || !claim.belongs(image) || claim.beyond(image)) return undefined;
+    if (image === undefined || !claim.belongs(image, history.life) || claim.beyond(image)) return undefined;
   }
   return `is missing, but has been there since ${name(history, lowest)}`;
 }

@@ -63,8 +63,9 @@ function pageClaim(operation: string, input: Input, body: Input): Claim {
     table: String(input["TableName"]),
     items: itemsOf(body["Items"]),
     scope: (life) => (fits(operation, input, name, life) ? [...life.items.values()] : undefined),
-    belongs: (image) => {
+    belongs: (image, life) => {
       if (IndexName === localIndex && image[localSort] === undefined) return false;
+      if (operation === "Scan" && IndexName === globalIndex) return image[life.globalKey ?? ""] !== undefined;
       return operation === "Scan" || textOf(image, name) === wanted;
     },
     // Pages are of the table itself, where one of the two names is the sort key and the other the partition.
@@ -83,7 +84,7 @@ function list(value: unknown): readonly Input[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
-/** The bound for this answer; `unindexed` scans of a GSI have none but the truth of their items. */
+/** The bound for this answer. */
 export function boundOf(
   { operation, input, control }: Ask,
   reply: Reply,

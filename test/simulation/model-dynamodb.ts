@@ -104,16 +104,24 @@ export class ModelDynamoDb implements Upstream {
     const { time, trace } = this.#options;
     trace.add(() => `up ${operation} ${JSON.stringify(input)}`);
     return new Promise((resolve, reject) => {
-      const fail = (kind: UpstreamFailure["kind"], outcome: "none" | "unknown") => {
-        trace.add(() => `failure ${kind} (${outcome}) of ${operation} ${JSON.stringify(input)}`);
-        reject(new UpstreamFailure(kind, outcome, "simulated"));
+      // Only the first word is heard.
+      const settle = (how: () => string, then: () => void) => {
+        if (deadline.run === undefined) return;
+        deadline.run = undefined;
+        trace.add(() => `${how()} to ${operation} ${JSON.stringify(input)}`);
+        then();
       };
-      const reply = ({ status, body }: { readonly status: number; readonly body: Input }) => {
-        trace.add(() => `reply ${status} ${JSON.stringify(body)} to ${operation}`);
-        const common = { requestId: undefined, crc32: undefined, contentType: undefined };
-        resolve({ status, body: toBytes(body), ...common });
-      };
-      time.at(request.deadlineAtMs, () => fail("timeout", "unknown"));
+      const fail = (kind: UpstreamFailure["kind"], outcome: "none" | "unknown") =>
+        settle(
+          () => `failure ${kind} (${outcome})`,
+          () => reject(new UpstreamFailure(kind, outcome, "simulated")),
+        );
+      const reply = ({ status, body }: { readonly status: number; readonly body: Input }) =>
+        settle(
+          () => `reply ${status} ${JSON.stringify(body)}`,
+          () => resolve({ status, body: toBytes(body), requestId: undefined, crc32: undefined, contentType: undefined }),
+        );
+      const deadline = time.at(request.deadlineAtMs, () => fail("timeout", "unknown"));
       request.signal?.addEventListener("abort", () => fail("aborted", "unknown"), { once: true });
       begin({ request, operation, input, reply, fail });
     });

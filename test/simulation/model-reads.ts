@@ -61,6 +61,8 @@ function batchGetItem(input: Input, world: ReadWorld): ReadResult {
     if (!isObject(request) || !Array.isArray(request["Keys"])) return error("ValidationException");
     const found: Item[] = [];
     const left: unknown[] = [];
+    const names = new Set(request["Keys"].map((Key) => life.keyOf(isObject(Key) ? Key : {})));
+    if (names.size < request["Keys"].length) return error("ValidationException", "Provided list of item keys contains duplicates");
     for (const Key of request["Keys"]) {
       if (!isObject(Key) || !life.fits(Key)) return wrongKey();
       const item = projected(stateOf(life, Key, request["ConsistentRead"] === true, world), request["ProjectionExpression"]);

@@ -27,9 +27,8 @@ export class Random {
   }
 
   pick<T>(choices: readonly T[]): T {
-    const choice = choices[Math.floor(this.next() * choices.length)];
-    if (choice === undefined) throw new RangeError("nothing to pick from");
-    return choice;
+    if (choices.length === 0) throw new RangeError("nothing to pick from");
+    return choices[Math.floor(this.next() * choices.length)]!;
   }
 
   /** One of the names, as often as its weight says. */

@@ -48,6 +48,11 @@ export class VirtualTime implements Clock {
     return this.at(this.#nowMs + delayMs, run);
   }
 
+  /** Ends the run: what is still to come does not happen. */
+  stop(): void {
+    this.#heap.length = 0;
+  }
+
   /** Runs events until there are none; setTimeout and clearTimeout are virtual meanwhile. */
   async run(): Promise<void> {
     const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
@@ -62,7 +67,8 @@ export class VirtualTime implements Clock {
         if (event.run === undefined) continue;
         this.#nowMs = event.atMs;
         this.#turn += 1;
-        event.run();
+        const { run } = event;
+        run();
         // A tick asked for from within a promise job comes when no promise job is left.
         await new Promise<void>((resolve) => process.nextTick(resolve));
       }

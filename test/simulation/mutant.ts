@@ -1,0 +1,29 @@
+/** Where a run's parts can be replaced by faulty ones. */
+
+import type { SingleFlight } from "../../src/cache/single-flight.ts";
+import type { VersionClock } from "../../src/cache/coherence.ts";
+import type { CacheTier } from "../../src/cache/tier.ts";
+import type { InvalidationSource } from "../../src/metrics/outcome.ts";
+import type { Loaded } from "../../src/proxy/loaded.ts";
+import type { Schemas } from "../../src/proxy/deps.ts";
+import type { ResolvedRule } from "../../src/config/table-rules.ts";
+import type { Upstream } from "../../src/upstream/upstream.ts";
+import type { Clock } from "../../src/util/clock.ts";
+
+/** What a mutant may look at. */
+export interface Parts {
+  readonly versions: VersionClock;
+  readonly schemas: () => Schemas;
+  readonly rule: ResolvedRule;
+  readonly clock: Clock;
+  /** Who caused the invalidation that is being done. */
+  readonly source: () => InvalidationSource | undefined;
+}
+
+export interface Mutant {
+  readonly name: string;
+  readonly versions?: (options: ConstructorParameters<typeof VersionClock>[0]) => VersionClock;
+  readonly flights?: (options: ConstructorParameters<typeof SingleFlight>[0]) => SingleFlight<Loaded>;
+  readonly cache?: (real: CacheTier, parts: Parts) => CacheTier;
+  readonly upstream?: (real: Upstream, cache: CacheTier, parts: Parts) => Upstream;
+}

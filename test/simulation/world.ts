@@ -1,0 +1,241 @@
+/** One run: the real request path over the model of DynamoDB, many clients, and the checker behind each answer. */
+
+import { VersionClock } from "../../src/cache/coherence.ts";
+import { MemoryTier } from "../../src/cache/memory-tier.ts";
+import { SingleFlight } from "../../src/cache/single-flight.ts";
+import type { CacheTier } from "../../src/cache/tier.ts";
+import { parseObject, toBytes } from "../../src/dynamodb/json-codec.ts";
+import type { TableSchema } from "../../src/dynamodb/model.ts";
+import { applyChange } from "../../src/invalidation/invalidator.ts";
+import { schemaTag } from "../../src/invalidation/tags.ts";
+import type { InvalidationSource, Recorder } from "../../src/metrics/outcome.ts";
+import type { Call, Reply } from "../../src/proxy/call.ts";
+import type { Deps } from "../../src/proxy/deps.ts";
+import { handle } from "../../src/proxy/pipeline.ts";
+import type { Loaded } from "../../src/proxy/loaded.ts";
+import { TableCatalog } from "../../src/upstream/table-catalog.ts";
+import { Checker, type Moment } from "./checker.ts";
+import { type Circumstances, circumstances } from "./circumstances.ts";
+import { boundOf, claimsOf } from "./claims.ts";
+import { Ledger, type WriteRecord } from "./ledger.ts";
+import { ModelDynamoDb } from "./model-dynamodb.ts";
+import { ModelTable } from "./model-table.ts";
+import type { Mutant } from "./mutant.ts";
+import { Random } from "./random.ts";
+import { Trace } from "./trace.ts";
+import { Violation } from "./violation.ts";
+import { VirtualTime } from "./virtual-time.ts";
+import { type Ask, ReadWorkload, shapes } from "./workload.ts";
+import { WriteWorkload } from "./workload-writes.ts";
+
+export interface Tally {
+  calls: number;
+  /** Answers to eventually consistent reads, and those of them that cost no upstream read. */
+  reads: number;
+  hits: number;
+  shared: number;
+  checked: number;
+  errors: number;
+  atRest: number;
+}
+
+export class World {
+  readonly tally: Tally = { calls: 0, reads: 0, hits: 0, shared: 0, checked: 0, errors: 0, atRest: 0 };
+  readonly trace: Trace;
+  readonly circumstances: Circumstances;
+  readonly #random: Random;
+  readonly #time: VirtualTime;
+  readonly #tables = new Map(["t", "u"].map((name) => [name, new ModelTable(name)]));
+  readonly #ledger: Ledger;
+  readonly #model: ModelDynamoDb;
+  readonly #deps: Deps;
+  readonly #checker: Checker;
+  readonly #reads: ReadWorkload;
+  readonly #writes: WriteWorkload;
+  /** When a table was last unknown to the proxy: what it showed then was not learned. */
+  readonly #unknownAtMs = new Map<string, number>();
+  #violation: unknown;
+  #source: InvalidationSource | undefined;
+
+  constructor(seed: number, operations: number, mutant: Mutant | undefined, traced: boolean) {
+    const random = new Random(seed);
+    const time = new VirtualTime(random);
+    const tables = this.#tables;
+    this.#random = random;
+    this.#time = time;
+    this.trace = new Trace(time, traced);
+    this.circumstances = circumstances(random, operations);
+    this.trace.add(() => JSON.stringify(this.circumstances));
+    this.#ledger = new Ledger({ time, tables, ...this.circumstances });
+    this.#model = new ModelDynamoDb({
+      ...{ time, random, tables, circumstances: this.circumstances, ledger: this.#ledger, trace: this.trace },
+    });
+    this.#checker = new Checker(this.circumstances, tables);
+    this.#reads = new ReadWorkload(random, this.circumstances, tables);
+    this.#writes = new WriteWorkload(random, this.#reads, tables);
+    this.#deps = this.#build(mutant);
+    for (const table of tables.values()) table.create(random.pick(shapes), random.pick(["g", "g", "sk", undefined]));
+  }
+
+  /** @throws Violation */
+  async run(): Promise<void> {
+    let atMs = this.#time.nowMs();
+    const { operations, pauseMs, unknownOutcomeMs, indexSettleMs, deadlineMs } = this.circumstances;
+    for (let i = 0; i < operations; i += 1) {
+      // Bursts of calls at one moment, and pauses.
+      if (this.#random.chance(0.7)) atMs += this.#random.between(0, 2 * pauseMs);
+      this.#time.at(atMs, () => this.#act());
+    }
+    const restAtMs = atMs + 3 * deadlineMs + 2 * unknownOutcomeMs + 3 * indexSettleMs + 1000;
+    for (const pass of [0, 1, 2]) {
+      this.#time.at(restAtMs + 2 * pass * deadlineMs, () => {
+        for (const ask of this.#reads.everything()) this.#call(ask, () => (this.tally.atRest += 1));
+      });
+    }
+    await this.#time.run();
+    if (this.#violation !== undefined) throw this.#violation;
+    this.#ledger.close();
+  }
+
+  #build(mutant: Mutant | undefined): Deps {
+    const { rule: drawn, slots, bytesMax, tablesMax, indexSettleMs, unknownOutcomeMs } = this.circumstances;
+    const rule = { ...drawn, indexSettleMs };
+    const clock = this.#time;
+    const versions = mutant?.versions?.({ clock, slots }) ?? new VersionClock({ clock, slots });
+    const memory = new MemoryTier({ versions, clock, bytesMax, entryBytesMax: bytesMax });
+    const recorder = this.#recorder();
+    const parts = { versions, rule, clock, schemas: () => catalog, source: () => this.#source };
+    const cache: CacheTier = mutant?.cache?.(memory, parts) ?? memory;
+    const upstream = mutant?.upstream?.(this.#model, cache, parts) ?? this.#model;
+    const onChange = ({ TableName, tableId }: TableSchema) =>
+      void applyChange({ table: TableName, source: "schema", tags: [schemaTag(tableId)] }, cache, recorder);
+    const times = { refreshMs: 2_000, absentMs: 20, retryMs: 20, describeTimeoutMs: 100 };
+    const catalog = new TableCatalog({ upstream, clock, onChange, tablesMax, ...times });
+    const flightOptions = { clock, waitersMax: 20 };
+    return {
+      ...{ upstream, cache, clock, recorder, unknownOutcomeMs, ruleFor: () => rule },
+      flights: mutant?.flights?.(flightOptions) ?? new SingleFlight<Loaded>(flightOptions),
+      schemas: {
+        schema: async (reference, deadlineAtMs) => {
+          const schema = await catalog.schema(reference, deadlineAtMs);
+          if (schema === undefined) this.#unknownAtMs.set(reference, clock.nowMs());
+          return schema;
+        },
+        refresh: (reference) => void catalog.refresh(reference),
+        forget: (reference) => catalog.forget(reference),
+        known: () => catalog.known(),
+      },
+    };
+  }
+
+  #recorder(): Recorder {
+    const nothing = () => {};
+    return {
+      ...{ call: nothing, lookup: nothing, fill: nothing, readUnits: nothing, writeUnits: nothing },
+      ...{ strongReadForced: nothing, upstream: nothing, upstreamRetry: nothing },
+      invalidated: (_table, source) => {
+        this.#source = source;
+      },
+    };
+  }
+
+  #act(): void {
+    const { foreign, schema } = this.circumstances;
+    if (this.#random.chance(foreign)) return this.#model.landForeign(this.#writes.foreign());
+    if (this.#random.chance(schema)) return this.#write(this.#writes.schema());
+    if (this.#random.chance(0.72)) return this.#call(this.#reads.next());
+    this.#write(this.#writes.next());
+  }
+
+  #write(ask: Ask): void {
+    const record = this.#ledger.ask(ask.operation, ask.input, ask.effects ?? []);
+    this.#call(ask, (reply) => {
+      this.#ledger.answered(record, reply);
+      this.#follow(record, reply);
+    });
+  }
+
+  /** Reads where they hurt most: right after an answer, and when an unknown outcome is no longer pending. */
+  #follow(record: WriteRecord, reply: Reply): void {
+    const { unknownOutcomeMs, settleMs } = this.circumstances;
+    if (record.effects[0]?.kind === "drop") {
+      this.#time.after(this.#random.between(0, 60), () => this.#write(this.#writes.schema()));
+    }
+    if (this.#random.chance(0.5)) return;
+    const waits = reply.status === 200 ? [0, settleMs] : [0, unknownOutcomeMs, unknownOutcomeMs + settleMs];
+    for (const effect of record.effects) {
+      const key = "item" in effect ? effect.item : "key" in effect ? { ...this.#reads.key(), ...effect.key } : undefined;
+      if (key === undefined) continue;
+      const waitMs = Math.max(0, this.#random.pick(waits) + this.#random.between(-2, 3));
+      this.#time.after(waitMs, () => this.#call(this.#reads.near(effect.table, key)));
+    }
+  }
+
+  #call(ask: Ask, then?: (reply: Reply) => void): void {
+    const began: Moment = { ms: this.#time.nowMs(), turn: this.#time.turn };
+    const call: Call = {
+      ...{ target: `DynamoDB_20120810.${ask.operation}`, operation: ask.operation, control: ask.control },
+      ...{ body: toBytes(ask.input), input: ask.input, deadlineAtMs: began.ms + this.circumstances.deadlineMs },
+      signal: this.#leaver(),
+    };
+    this.tally.calls += 1;
+    this.trace.add(() => `ask ${ask.operation} ${JSON.stringify(ask.input)} ${wishes(ask)}`);
+    Promise.resolve(handle(call, this.#deps))
+      .then((reply) => {
+        this.trace.add(() => `answer (asked ${began.ms} #${began.turn}) ${told(reply)} to ${JSON.stringify(ask.input)}`);
+        if (ask.effects === undefined) this.#check(ask, reply, began);
+        then?.(reply);
+      })
+      .catch((error: unknown) => {
+        this.#violation ??= error;
+        this.#time.stop();
+      });
+  }
+
+  #check(ask: Ask, reply: Reply, began: Moment): void {
+    if (reply.status !== 200) {
+      this.tally.errors += 1;
+      return;
+    }
+    const body = parseObject(reply.body);
+    if (body === undefined) throw new Violation(`no JSON object: ${told(reply)}`);
+    this.#count(reply);
+    const { settleMs, deadlineMs } = this.circumstances;
+    const refusedAtMs = this.#model.refusedStrongAtMs.find((ms) => ms >= began.ms - deadlineMs);
+    for (const claimed of claimsOf(ask, body)) {
+      const bound = boundOf(ask, reply, claimed, this.#deps.ruleFor(claimed.claim.table), this.circumstances);
+      this.tally.checked += 1;
+      const fault = this.#checker.fault(claimed.claim, { ...bound, refusedAtMs }, began);
+      if (fault !== undefined) {
+        const question = `${ask.operation} ${JSON.stringify(ask.input)} ${wishes(ask)}`;
+        throw new Violation(`at ${began.ms} #${began.turn}: ${question}\n  ${told(reply)}\n  ${fault}\n  settleMs ${settleMs}`);
+      }
+      const known = (this.#unknownAtMs.get(claimed.claim.table) ?? 0) < began.ms;
+      if (claimed.strong && known && ask.operation !== "Query") this.#checker.learn(claimed.claim, this.#time, began);
+    }
+  }
+
+  #count({ outcome }: Reply): void {
+    if (outcome === "pass") return;
+    this.tally.reads += 1;
+    if (outcome === "hit" || outcome === "negative-hit") this.tally.hits += 1;
+    if (outcome === "coalesced") this.tally.shared += 1;
+  }
+
+  /** Now and then a client leaves before it is answered. */
+  #leaver(): AbortSignal | undefined {
+    if (!this.#random.chance(0.02)) return undefined;
+    const abort = new AbortController();
+    this.#time.after(this.#random.between(0, 20), () => abort.abort());
+    return abort.signal;
+  }
+}
+
+function told(reply: Reply): string {
+  return `${reply.status} ${reply.outcome} ${reply.reason ?? ""} ${Buffer.from(reply.body).toString()}`;
+}
+
+function wishes({ control }: Ask): string {
+  const { noCache, noStore, onlyIfCached, ageMsMax } = control;
+  return JSON.stringify({ ...(noCache && { noCache }), ...(noStore && { noStore }), ...(onlyIfCached && { onlyIfCached }), ageMsMax });
+}
