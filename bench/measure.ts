@@ -109,6 +109,7 @@ async function loadRow(
   const after = adminUrl && (await lookupCounts(adminUrl));
   const wrong = result.failures > 0 ? [`${row.id}: ${result.failures} requests failed`] : [];
   if (result.replies === 0) wrong.push(`${row.id}: there was no reply`);
-  if (before && after) wrong.push(...checkLookups(row, before, after, result.repliesInAll, workload.lookups));
+  if (before && after)
+    wrong.push(...checkLookups(row, before, after, result.repliesInAll, workload.lookups, 2 * connections));
   return { result, wrong };
 }

@@ -10,8 +10,13 @@ const tag = (...parts: readonly string[]): Tag => parts.join("\0") as Tag;
 
 /** Everything cached: an operator's flush; a write of which we cannot even tell the table. */
 export const everythingTag: Tag = tag("all");
-/** The table's keys, indexes, or all of its items at once. */
-export const schemaTag = (tableId: string): Tag => tag("schema", tableId);
+/**
+ * The table's keys, indexes, or all of its items at once. By its bare name, of which the ARN's last part is one: so it
+ * can be told for a table that has not been described (1 a write to such a table is acknowledged · 2 the table is
+ * described · 3 a read must know that it is unsettled). Namesakes elsewhere share it, at the cost of misses.
+ * @param reference TableName or ARN
+ */
+export const schemaTag = (reference: string): Tag => tag("schema", reference.slice(reference.lastIndexOf("/") + 1));
 /** Any write to the table: Scans, and Queries of which we cannot tell the partition. */
 export const anyWriteTag = (tableId: string): Tag => tag("any", tableId);
 /** One item, by its canonical primary key. */

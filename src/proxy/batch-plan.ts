@@ -66,6 +66,9 @@ export function planBatchGet(input: Input, tables: Tables): BatchPlan | undefine
     if (part === undefined) return undefined;
     parts.push(part);
   }
+  // DynamoDB does not let one batch mix the two dialects, not even for different tables.
+  const says = (member: string) => parts.some(({ request }) => request[member] !== undefined);
+  if (says("AttributesToGet") && says("ProjectionExpression")) return undefined;
   const keyCount = parts.reduce((sum, part) => sum + part.keys.length, 0);
   return keyCount === 0 || keyCount > keysMax ? undefined : { parts, keyCount, capacity };
 }

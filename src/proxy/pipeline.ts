@@ -7,6 +7,7 @@ import { DynamoDbError } from "../dynamodb/errors.ts";
 import { hasDuplicateMembers } from "../dynamodb/json-codec.ts";
 import type { Input, TableSchema } from "../dynamodb/model.ts";
 import { applyChange } from "../invalidation/invalidator.ts";
+import { schemaTag } from "../invalidation/tags.ts";
 import type { Reason } from "../metrics/outcome.ts";
 import { UpstreamFailure } from "../upstream/upstream.ts";
 import { planBatchGet } from "./batch-plan.ts";
@@ -22,7 +23,7 @@ import { readBatch } from "./read-batch.ts";
 import { readThrough } from "./read-through.ts";
 import { consumedUnits, passedOn, refused } from "./reply.ts";
 import { strongGet, transactGet } from "./strong-read.ts";
-import { opaqueWrite, tableTags, type WritePlan, write } from "./write.ts";
+import { opaqueWrite, type WritePlan, write } from "./write.ts";
 import { planBatchWrite, planTransactWrite, type Tables } from "./write-batch.ts";
 import { effectsOf, isPartiQl, planPartiQl, writtenTables } from "./write-partiql.ts";
 import { planDeleteItem, planPutItem, planUpdateItem, type SinglePlanner } from "./write-single.ts";
@@ -49,9 +50,21 @@ export function handle(call: Call, deps: Deps): MaybePromise<Reply> {
     );
   }
   if (row.class === "pass") return pass(call, deps, "operation");
-  // What is not a JSON object is for DynamoDB to refuse in its own words.
+  const complaint = row.class === "write" || row.class === "schema" ? ambiguity(call) : undefined;
+  if (complaint !== undefined) return refused(new DynamoDbError("SerializationException", complaint), "pass");
+  // A read that is no JSON object is for DynamoDB to refuse in its own words.
   if (call.input === undefined) return pass(call, deps, "unproven-request");
   return handlers[row.class](call, call.input, row, deps);
+}
+
+/**
+ * Why this change is not sent: a parser upstream may read it otherwise than we do (it may take a byte order mark, text
+ * after the object, the first of two members), and then what it changed would stay in the cache.
+ */
+function ambiguity(call: Call): string | undefined {
+  if (call.input === undefined) return "The request is not one JSON object in UTF-8.";
+  if (!hasDuplicateMembers(Buffer.from(call.body).toString())) return undefined;
+  return "The request names a member of a JSON object twice.";
 }
 
 function readItem(call: Call, input: Input, _row: OperationRow, deps: Deps): MaybePromise<Reply> {
@@ -96,13 +109,6 @@ const singlePlanners: Readonly<Record<string, SinglePlanner>> = {
 };
 
 async function writeItems(call: Call, input: Input, row: OperationRow, deps: Deps): Promise<Reply> {
-  if (hasDuplicateMembers(Buffer.from(call.body).toString())) {
-    const error = new DynamoDbError(
-      "SerializationException",
-      "The request names a member of a JSON object twice.",
-    );
-    return refused(error, "write");
-  }
   if (isPartiQl(call.operation)) return executeStatements(call, input, deps);
   const tables = await tablesOf(row.tables(input), call, deps);
   return write(call, planWrite(call, input, tables), deps);
@@ -134,7 +140,7 @@ async function executeStatements(call: Call, input: Input, deps: Deps): Promise<
 async function changeSchema(call: Call, input: Input, row: OperationRow, deps: Deps): Promise<Reply> {
   const references = row.tables(input);
   const drop = async (pendingForMs: number) => {
-    const tags = references.flatMap((reference) => tableTags(reference, deps.schemas.known()));
+    const tags = references.map(schemaTag);
     for (const reference of references) deps.schemas.forget(reference);
     const change = { table: references.join(","), source: "schema", tags, pendingForMs } as const;
     await applyChange(change, deps.cache, deps.recorder);

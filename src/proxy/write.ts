@@ -118,22 +118,14 @@ function outcomeUnknown(plan: WritePlan, deps: Deps): void | Promise<void> {
 
 /**
  * What must be dropped because the plan did not know the table as it is known now: an index that was created while the
- * write was under way has tags which the plan does not name.
+ * write was under way has tags which the plan does not name. A table that is not known any more may come back changed.
  */
 function schemaChanges(plan: WritePlan, deps: Deps): Tag[] {
   const known = deps.schemas.known();
-  const changed = plan.schemas.filter(({ tableId, fingerprint }) =>
-    known.some((now) => now.tableId === tableId && now.fingerprint !== fingerprint),
+  const changed = plan.schemas.filter(
+    ({ tableId, fingerprint }) => known.find((now) => now.tableId === tableId)?.fingerprint !== fingerprint,
   );
-  const tags = changed.map(({ tableId }) => schemaTag(tableId));
-  for (const reference of plan.unknownTables) tags.push(...tableTags(reference, known));
-  return tags;
-}
-
-/** schema(T) of each known table that this name or ARN may mean. */
-export function tableTags(reference: string, known: readonly TableSchema[]): Tag[] {
-  const name = reference.slice(reference.lastIndexOf("/") + 1);
-  return known.filter((schema) => schema.TableName === name).map(({ tableId }) => schemaTag(tableId));
+  return [...changed.map(({ tableId }) => schemaTag(tableId)), ...plan.unknownTables.map(schemaTag)];
 }
 
 /** A write that we cannot read at all: if it succeeds, everything may have changed. */

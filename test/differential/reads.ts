@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { type Piece, projection, type Speller, style } from "./expressions.ts";
 import { attributesToGet } from "./legacy.ts";
-import { capacity, onTable, PREFIX, type Step, scene, shapeOf, table, tableName, type World } from "./operation.ts";
+import { capacity, onTable, PREFIX, type Step, scene, table } from "./operation.ts";
 import { key, keyPick } from "./shapes.ts";
 import { defined, often, rarely } from "./values.ts";
 

@@ -50,7 +50,7 @@ afterAll(async () => {
   await tables.deleteAll();
 });
 
-const numbers = (pages: readonly { Items?: Record<string, unknown>[] }[], name = "sk") =>
+const numbers = (pages: readonly { Items?: Record<string, unknown>[] | undefined }[], name = "sk") =>
   pages.flatMap(({ Items }) => (Items ?? []).map((item) => Number(item[name])));
 const upTo = (count: number) => Array.from({ length: count }, (_, at) => at);
 

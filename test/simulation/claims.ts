@@ -101,13 +101,15 @@ export function boundOf(
   const negative = isItem && claim.items.length === 0;
   const lifetimeMs = Math.min(negative && !shared ? rule.negativeTtlMs : ttlMs, wishOf(control));
   // A batch may be part hit, part miss.
-  const cached = hit || (operation === "BatchGetItem" && reply.outcome === "miss");
+  const shadow = rule.cache === "shadow";
+  const cached = !shadow && (hit || (operation === "BatchGetItem" && reply.outcome === "miss"));
   const ageMs = cached ? lifetimeMs : shared ? Math.min(lifetimeMs, deadlineMs) : 0;
   return { floor: floorOf(), lagMs, ageMs, shared, refusedAtMs: undefined };
 
   function floorOf(): Bound["floor"] {
     if (strong) return "strong";
-    if (reply.outcome === "pass") return "direct";
+    // A table in shadow mode is answered from upstream, as the client asked.
+    if (reply.outcome === "pass" || shadow) return "direct";
     if (isItem) return "shown";
     if (rule.queryCoherence === "ttl") return "direct";
     if (input["IndexName"] === globalIndex) return hit ? "indexed" : "direct";

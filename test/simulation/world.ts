@@ -143,7 +143,7 @@ export class World {
     const { foreign, schema } = this.circumstances;
     if (this.#random.chance(foreign)) return this.#model.landForeign(this.#writes.foreign());
     if (this.#random.chance(schema)) return this.#write(this.#writes.schema());
-    if (this.#random.chance(0.72)) return this.#call(this.#reads.next());
+    if (this.#random.chance(0.8)) return this.#call(this.#reads.next());
     this.#write(this.#writes.next());
   }
 
