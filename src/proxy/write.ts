@@ -60,7 +60,7 @@ export async function write(call: Call, plan: WritePlan, deps: Deps): Promise<Re
       await outcomeUnknown(plan, deps);
     return refused(wireError(failure), "write", { table: plan.table, reason: "upstream-error" });
   }
-  if (reply.status !== 200) return notDone(reply, plan, deps);
+  if (reply.status !== 200) return notDone(call, reply, plan, deps);
 
   deps.recorder.writeUnits(plan.table, consumedUnits(call.input, reply.body));
   const done = doneOrTouched(plan, reply);
@@ -88,7 +88,7 @@ function doneOrTouched(plan: WritePlan, reply: UpstreamReply): Done {
   }
 }
 
-async function notDone(reply: UpstreamReply, plan: WritePlan, deps: Deps): Promise<Reply> {
+async function notDone(call: Call, reply: UpstreamReply, plan: WritePlan, deps: Deps): Promise<Reply> {
   const error = errorOf(reply);
   // An attempt with the same token is still under way, or its reply was lost: whether it succeeds is not known yet.
   if (
@@ -100,6 +100,11 @@ async function notDone(reply: UpstreamReply, plan: WritePlan, deps: Deps): Promi
     await outcomeUnknown(plan, deps);
   } else {
     for (const schema of plan.schemas) doubtSchema(reply, schema, deps);
+    // Each statement stands for itself: DynamoDB Local carries out some and then refuses the whole batch.
+    if (call.operation === "BatchExecuteStatement") {
+      const tags = [...plan.touched, ...schemaChanges(plan, deps)];
+      await applyChange({ table: plan.table, source: "write", tags }, deps.cache, deps.recorder);
+    }
   }
   return passedOn(reply, "write", { table: plan.table });
 }
