@@ -38,5 +38,9 @@ export function applyTableChange(
   recorder: Recorder,
 ): void | Promise<void> {
   const tags = [schemaTag(old.tableId)];
-  return applyChange({ table: old.TableName, source: "schema", tags, pendingForMs: unknownOutcomeMs }, cache, recorder);
+  return applyChange(
+    { table: old.TableName, source: "schema", tags, pendingForMs: unknownOutcomeMs },
+    cache,
+    recorder,
+  );
 }

@@ -15,7 +15,7 @@ import { wireError } from "./failures.ts";
 import { itemEntry } from "./item-read.ts";
 import { keepsImages } from "./learn.ts";
 import type { ItemRef } from "./plan.ts";
-import { consumedUnits, errorOf, passedOn, refused } from "./reply.ts";
+import { capacityWish, consumedUnits, errorOf, passedOn, refused } from "./reply.ts";
 import { doubtSchema } from "./schema-doubt.ts";
 
 /** The item's JSON after the write; "absent" after a delete. */
@@ -100,13 +100,20 @@ async function notDone(call: Call, reply: UpstreamReply, plan: WritePlan, deps: 
     await outcomeUnknown(plan, deps);
   } else {
     for (const schema of plan.schemas) doubtSchema(reply, schema, deps);
-    // Each statement stands for itself: DynamoDB Local carries out some and then refuses the whole batch.
-    if (call.operation === "BatchExecuteStatement") {
+    if (mayBeDone(call)) {
       const tags = [...plan.touched, ...schemaChanges(plan, deps)];
       await applyChange({ table: plan.table, source: "write", tags }, deps.cache, deps.recorder);
     }
   }
   return passedOn(reply, "write", { table: plan.table });
+}
+
+/**
+ * What DynamoDB Local carries out and then refuses (test/wire/regressions.test.ts): statements of a batch that is
+ * refused as a whole, and writes whose capacity it cannot report.
+ */
+function mayBeDone({ operation, input }: Call): boolean {
+  return operation === "BatchExecuteStatement" || (input !== undefined && capacityWish(input) === "invalid");
 }
 
 /** The write may have landed, or may land yet: nothing is stored until it no longer can, and then read strongly. */
