@@ -13,8 +13,7 @@ import type { Settings } from "./config/settings.ts";
 import { ruleFor } from "./config/table-rules.ts";
 import { parseReply, toBytes } from "./dynamodb/json-codec.ts";
 import type { Input } from "./dynamodb/model.ts";
-import { applyChange } from "./invalidation/invalidator.ts";
-import { schemaTag } from "./invalidation/tags.ts";
+import { applyTableChange } from "./invalidation/invalidator.ts";
 import { createMetrics } from "./metrics/registry.ts";
 import type { Deps } from "./proxy/deps.ts";
 import { explain } from "./proxy/explain.ts";
@@ -83,8 +82,7 @@ class DynatierApp implements App {
       refreshMs: settings.schemaRefreshMs,
       tablesMax: settings.tablesMax,
       onChange: (old) => {
-        const change = { table: old.TableName, source: "schema", tags: [schemaTag(old.tableId)] } as const;
-        void applyChange(change, this.#cache, this.#metrics);
+        void applyTableChange(old, settings.unknownOutcomeMs, this.#cache, this.#metrics);
         this.#log.info({ table: old.TableName }, "the table was changed: what was cached of it is dropped");
       },
     });

@@ -43,7 +43,11 @@ export class FaultyTier implements CacheTier {
   }
 
   /** Stores an entry whatever has happened since its read began. */
-  protected storeAnyway(key: CacheKey, tags: readonly Tag[], entry: CacheEntry): FillOutcome | Promise<FillOutcome> {
+  protected storeAnyway(
+    key: CacheKey,
+    tags: readonly Tag[],
+    entry: CacheEntry,
+  ): FillOutcome | Promise<FillOutcome> {
     return this.real.lookup(key, tags, nothing).lease?.fill(entry, true) ?? "stale_lease";
   }
 }
