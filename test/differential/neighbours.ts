@@ -8,8 +8,20 @@ type Input = Readonly<Record<string, unknown>>;
 /** The neighbour; the same request where the change does not apply. */
 type Change = (input: Input, operation: string) => Input;
 
+/** Without this member, and without the placeholders that only it used. */
 function without(input: Input, name: string): Input {
-  return Object.fromEntries(Object.entries(input).filter(([member]) => member !== name));
+  const rest = Object.fromEntries(Object.entries(input).filter(([member]) => member !== name));
+  const text = Object.entries(rest).flatMap(([member, value]) =>
+    member.endsWith("Expression") ? [value] : [],
+  );
+  const used = (alias: string) => new RegExp(`${alias}(?![A-Za-z0-9_])`).test(text.join(" "));
+  for (const member of ["ExpressionAttributeNames", "ExpressionAttributeValues"]) {
+    const given = rest[member];
+    if (!isObject(given)) continue;
+    const kept = Object.entries(given).filter(([alias]) => used(alias));
+    rest[member] = kept.length > 0 ? Object.fromEntries(kept) : undefined;
+  }
+  return rest;
 }
 
 /** In the first expression that has `from`. */
@@ -31,8 +43,10 @@ const pagesOnly =
   (input, operation) =>
     operation === "Query" || operation === "Scan" ? change(input) : input;
 
+const backward = queryOnly((input) => ({ ...input, ScanIndexForward: input.ScanIndexForward === false }));
+
 const changes: readonly Change[] = [
-  queryOnly((input) => ({ ...input, ScanIndexForward: input.ScanIndexForward === false })),
+  ...[backward, backward, backward],
   pagesOnly((input) => ("Limit" in input ? without(input, "Limit") : { ...input, Limit: 2 })),
   pagesOnly((input) => ({ ...input, Limit: input.Limit === 1 ? 3 : 1 })),
   pagesOnly((input) => ("Select" in input ? without(input, "Select") : { ...input, Select: "COUNT" })),
@@ -67,14 +81,27 @@ function otherValues(input: Input): Input {
   };
 }
 
-/** The step, then its neighbour, then the step once more: three answers of which none may stand for another. */
-export function withNeighbour(step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
-  return fc.tuple(step, fc.constantFrom(...changes)).map(([step, change]) => ({
+/** The read and two neighbours: three answers of which none may stand for another. */
+export function withNeighbours(step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
+  const change = fc.constantFrom(...changes);
+  return fc.tuple(step, change, change).map(([step, first, second]) => ({
     ...step,
     wires: (world) =>
       step.wires(world).flatMap((wire): readonly Wire[] => {
-        if (typeof wire.input === "string") return [wire];
-        return [wire, { ...wire, input: change(wire.input, wire.operation) }, wire];
+        const { input, operation } = wire;
+        if (typeof input === "string") return [wire];
+        return [wire, ...[first, second].map((change) => ({ ...wire, input: change(input, operation) }))];
       }),
+  }));
+}
+
+/** A read, a write, and the read once more, which must see the write. */
+export function around(read: fc.Arbitrary<Step>, write: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
+  return fc.tuple(read, write).map(([read, write]) => ({
+    ...write,
+    wires: (world) => {
+      const reads = read.wires(world);
+      return [...reads, ...write.wires(world), ...reads];
+    },
   }));
 }

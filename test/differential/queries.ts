@@ -116,10 +116,11 @@ const shared = {
   cacheControl,
 };
 
-function targetOf(shape: Shape, index: number): Target {
+/** The table or one of its indexes; the table only if there is no index where `isIndex` says so. */
+function targetOf(shape: Shape, index: number, isIndex: boolean): Target {
   const all = targets(shape);
-  const [base] = all;
-  const found = all[index % all.length] ?? base;
+  const some = isIndex && all.length > 1 ? all.slice(1) : all;
+  const found = some[index % some.length];
   if (found === undefined) throw new Error("a table has at least one target");
   return found;
 }
@@ -139,46 +140,51 @@ function fitting(
   };
 }
 
-export const query: fc.Arbitrary<Step> = onTable(
-  "Query",
-  fc.record({
-    ...shared,
-    asked,
-    filter: filtered(queryFilter),
-    legacyKey: fc.constantFrom(true, false, false, false),
-    forward: fc.constantFrom(undefined, undefined, true, false, false),
-    startAt: rarely(rangePick, 12),
-  }),
-  (fields, { TableName, shape, speller }) => {
-    const { filter: given, asked, forward, startAt } = fields;
-    const target = targetOf(shape, fields.index);
-    const spoken = inOneDialect(given, fields.cut, fields.legacyKey);
-    const conditions = spoken.isLegacy
-      ? { KeyConditions: legacyKeyConditions(asked, target, shape), ...given.legacy }
-      : { KeyConditionExpression: keyCondition(asked, target, speller) };
-    const start = target.kind === "table" && shape.hasSortKey ? startAt : undefined;
-    return {
-      input: defined({
-        TableName,
-        IndexName: target.name,
-        ...conditions,
-        FilterExpression: given.expression?.(speller),
-        ...cutMembers(spoken.cut, speller),
-        ...speller.placeholders(),
-        ...fitting(fields, target, spoken.isCut),
-        Limit: fields.limit,
-        ScanIndexForward: forward,
-        ReturnConsumedCapacity: fields.capacity,
-        ExclusiveStartKey: start && {
-          pk: keyValue(shape, "pk", asked.hash),
-          sk: keyValue(shape, "sk", start),
-        },
-      }),
-      follow: "pages",
-      cacheControl: fields.cacheControl,
-    };
-  },
-);
+const queryOf = (isIndex: boolean): fc.Arbitrary<Step> =>
+  onTable(
+    "Query",
+    fc.record({
+      ...shared,
+      asked,
+      filter: filtered(queryFilter),
+      legacyKey: fc.constantFrom(true, false, false, false),
+      forward: fc.constantFrom(undefined, undefined, true, false, false),
+      startAt: rarely(rangePick, 12),
+    }),
+    (fields, { TableName, shape, speller }) => {
+      const { filter: given, asked, forward, startAt } = fields;
+      const target = targetOf(shape, fields.index, isIndex);
+      const spoken = inOneDialect(given, fields.cut, fields.legacyKey);
+      const conditions = spoken.isLegacy
+        ? { KeyConditions: legacyKeyConditions(asked, target, shape), ...given.legacy }
+        : { KeyConditionExpression: keyCondition(asked, target, speller) };
+      const start = target.kind === "table" && shape.hasSortKey ? startAt : undefined;
+      return {
+        input: defined({
+          TableName,
+          IndexName: target.name,
+          ...conditions,
+          FilterExpression: given.expression?.(speller),
+          ...cutMembers(spoken.cut, speller),
+          ...speller.placeholders(),
+          ...fitting(fields, target, spoken.isCut),
+          Limit: fields.limit,
+          ScanIndexForward: forward,
+          ReturnConsumedCapacity: fields.capacity,
+          ExclusiveStartKey: start && {
+            pk: keyValue(shape, "pk", asked.hash),
+            sk: keyValue(shape, "sk", start),
+          },
+        }),
+        follow: "pages",
+        cacheControl: fields.cacheControl,
+      };
+    },
+  );
+
+export const query = queryOf(false);
+/** Of an index wherever the table has one. */
+export const indexQuery = queryOf(true);
 
 export const scan: fc.Arbitrary<Step> = onTable(
   "Scan",
@@ -188,7 +194,7 @@ export const scan: fc.Arbitrary<Step> = onTable(
     segments: fc.constantFrom(undefined, undefined, undefined, 1, 2, 3),
   }),
   (fields, { TableName, shape, speller }) => {
-    const target = targetOf(shape, fields.index);
+    const target = targetOf(shape, fields.index, false);
     const spoken = inOneDialect(fields.filter, fields.cut, false);
     return {
       input: defined({

@@ -3,14 +3,14 @@
 import fc from "fast-check";
 import { rarely } from "./chance.ts";
 import { damaged } from "./damage.ts";
-import { withNeighbour } from "./neighbours.ts";
+import { around, withNeighbours } from "./neighbours.ts";
 import type { Step } from "./operation.ts";
 import { batchExecuteStatement, executeStatement, executeTransaction } from "./partiql.ts";
-import { query, scan } from "./queries.ts";
+import { indexQuery, query, scan } from "./queries.ts";
 import { batchGetItem, describeTable, getItem, transactGetItems } from "./reads.ts";
 import { schemaChange } from "./schema-changes.ts";
 import { type Shape, shape } from "./shapes.ts";
-import { batchWriteItem, deleteItem, putItem, transactWriteItems, updateItem } from "./writes.ts";
+import { batchWriteItem, deleteItem, moveItem, putItem, transactWriteItems, updateItem } from "./writes.ts";
 
 const reads = fc.oneof(
   { weight: 6, arbitrary: getItem },
@@ -46,7 +46,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .tuple(reads, fc.integer({ min: 0, max: 8 }))
       .map(([read, againAfter]) => ({ ...read, againAfter })),
   },
-  { weight: 6, arbitrary: withNeighbour(reads) },
+  { weight: 8, arbitrary: withNeighbours(reads) },
+  { weight: 8, arbitrary: around(reads, fc.oneof(writes, writes, statements)) },
+  { weight: 6, arbitrary: around(indexQuery, fc.oneof(moveItem, moveItem, deleteItem, putItem)) },
   { weight: 5, arbitrary: damaged(valid) },
   { weight: 1, arbitrary: schemaChange },
   { weight: 1, arbitrary: describeTable },
@@ -58,15 +60,16 @@ export interface Sequence {
   readonly steps: readonly Step[];
 }
 
-/** Up to this many steps; the average is a little over half of it. */
-export const STEPS_MAX = 90;
+const STEPS_MAX = 90;
+/** Requests of one sequence on average (measured), its repetitions and set-up included. */
+export const OPERATIONS_MEAN = 88;
 
 export const sequence: fc.Arbitrary<Sequence> = fc.record({
   shapes: fc.tuple(shape, shape),
   // Tables start out empty: every sequence begins with a few items, which shrinking may take away.
   steps: fc
     .tuple(
-      fc.array(fc.oneof(putItem, putItem, batchWriteItem), { maxLength: 6, size: "max" }),
+      fc.array(fc.oneof(putItem, batchWriteItem), { maxLength: 10, size: "max" }),
       fc.array(step, { minLength: 1, maxLength: STEPS_MAX, size: "max" }),
       rarely(schemaChange, 3),
       fc.array(step, { maxLength: 12, size: "max" }),

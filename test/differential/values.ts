@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { AttributeValue, Item } from "../../src/dynamodb/model.ts";
 import { often, rarely } from "./chance.ts";
 import {
+  hashPick,
   type KeyName,
   type KeyPick,
   key,
@@ -119,7 +120,7 @@ export interface ItemPick {
 export const itemPick: fc.Arbitrary<ItemPick> = fc.record({
   key: keyPick,
   indexed: fc.record({
-    gk: often(rangePick, 3),
+    gk: often(hashPick, 4),
     gs: often(rangePick, 3),
     ls: often(rangePick, 3),
     sk: often(rangePick),

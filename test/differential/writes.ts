@@ -15,7 +15,7 @@ import {
   table,
   tableName,
 } from "./operation.ts";
-import { key, keyPick } from "./shapes.ts";
+import { hashPick, type KeyName, key, keyPick } from "./shapes.ts";
 import { item, itemPick } from "./values.ts";
 
 const onFailure = fc.constantFrom(undefined, undefined, "ALL_OLD", "NONE");
@@ -98,16 +98,13 @@ const changed: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ expression: undefined, legacy: undefined }) },
 );
 
+const anyValues = fc.constantFrom(
+  ...[undefined, undefined, "NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW", "UPDATED_NEW"],
+);
+
 export const updateItem: fc.Arbitrary<Step> = onTable(
   "UpdateItem",
-  fc.record({
-    key: keyPick,
-    changed,
-    ...common,
-    returned: fc.constantFrom(
-      ...[undefined, undefined, "NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW", "UPDATED_NEW"],
-    ),
-  }),
+  fc.record({ key: keyPick, changed, ...common, returned: anyValues }),
   (fields, { TableName, shape, speller }) => {
     const { expression, legacy } = fields.changed;
     // The two dialects do not go together.
@@ -128,6 +125,26 @@ export const updateItem: fc.Arbitrary<Step> = onTable(
         ...commonMembers(fields),
         ReturnValues: fields.returned,
       }),
+    };
+  },
+);
+
+/** An update that moves an item within an index, into it or out of it, or only near it. */
+export const moveItem: fc.Arbitrary<Step> = onTable(
+  "UpdateItem",
+  fc.record({
+    key: keyPick,
+    name: fc.constantFrom<KeyName | "x">("gk", "gk", "gk", "gs", "ls", "x"),
+    to: often(hashPick, 3),
+    returned: anyValues,
+  }),
+  ({ key: picked, name, to, returned }, { TableName, shape, speller }) => {
+    const given = to && (name === "x" ? speller.value({ S: "x" }) : speller.key(name, to));
+    const UpdateExpression =
+      given === undefined ? `REMOVE ${speller.name(name)}` : `SET ${speller.name(name)} = ${given}`;
+    const Key = key(shape, picked);
+    return {
+      input: defined({ TableName, Key, UpdateExpression, ...speller.placeholders(), ReturnValues: returned }),
     };
   },
 );
