@@ -37,7 +37,8 @@ WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-USER node
+# The user "node" of the base image, by number, so that Kubernetes can see that it is not root.
+USER 1000:1000
 # 8100: DynamoDB endpoint. 8180: admin (metrics, health, status, invalidation).
 EXPOSE 8100 8180
 # Asks the admin port on loopback, where it also answers if it listens on every address. /livez needs no token.

@@ -2,7 +2,7 @@
 
 import { measure } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
-import { markdown, reportOf, writeReport } from "./report.ts";
+import { contendedRows, markdown, reportOf, writeReport } from "./report.ts";
 import { rows } from "./rows.ts";
 
 function optionsOrExit(): Options {
@@ -22,8 +22,9 @@ if (outcome.faults.length > 0) {
 } else {
   const report = reportOf(options, outcome);
   console.log(markdown(report));
-  // The kept report is that of a whole run; --quick and single rows are for looking at.
+  // The kept report is that of a whole run on a quiet machine; all others are for looking at.
   const isWhole = !options.quick && options.startUp && options.rows.length === rows.length;
-  writeReport(report, isWhole ? "latest" : "quick");
+  const isQuotable = isWhole && contendedRows(report).length === 0;
+  writeReport(report, isQuotable ? "latest" : "quick");
   console.log(`All replies were right: ${options.rows.length} rows, ${options.repeats} repeats.`);
 }

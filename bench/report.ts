@@ -65,7 +65,27 @@ const columns: readonly (readonly [title: string, cell: (row: RowFigures) => str
 
 const legend = `Figures are the median of the repeats, with (min–max). "×" compares throughput with that server's for the same
 request, "CPU ×" the CPU time of the server for one reply (above 1 = less than the bare server's); both repeat
-by repeat. Where the server is not busy, the load or the machine was the limit, and only CPU tells.`;
+by repeat. Where the server was not busy, the load or the machine was the limit.`;
+
+/** Below this share of its core neither the server nor the load was the limit: somebody else used the machine. */
+const busyMin = 0.8;
+
+/** Rows whose throughput says nothing. A miss waits for the upstream, whose time is not counted as the proxy's. */
+export function contendedRows(report: Report): readonly RowFigures[] {
+  return report.rows.filter(
+    ({ id, serverBusy, loadBusy }) =>
+      !id.endsWith("-miss") && serverBusy && Math.max(serverBusy.median, loadBusy.median) < busyMin,
+  );
+}
+
+function warning(report: Report): string[] {
+  const contended = contendedRows(report).length;
+  if (contended === 0) return [];
+  return [
+    `**Not to be quoted:** in ${contended} of ${report.rows.length} rows neither the server nor the load was busy, ` +
+      "so something else was using the machine. Run it again on a quiet one.",
+  ];
+}
 
 /** Markdown that reads well as plain text too. */
 export function markdown(report: Report): string {
@@ -78,6 +98,7 @@ export function markdown(report: Report): string {
   return [
     "# Benchmark",
     about.join(" · "),
+    ...warning(report),
     ...(report.rows.length > 0 ? [table(rows), legend] : []),
     ...(starts.length > 0 ? [table([["start-up", "ms"], ...starts])] : []),
   ]

@@ -55,11 +55,7 @@ export function createSupervisor(parts: StreamParts): StreamSupervisor {
   return new StreamSupervisor({
     policy: streamPolicy(settings),
     known: () => catalog.known(),
-    refresh: (schema) => {
-      // Synchronous while the description is young; otherwise it is described again, used or not.
-      const described = catalog.schema(schema.tableId, deps.clock.nowMs() + settings.requestTimeoutMs);
-      if (described instanceof Promise) described.catch(() => undefined);
-    },
+    refresh: (schema) => catalog.keepFresh(schema, deps.clock.nowMs() + settings.requestTimeoutMs),
     isCached: (TableName) => ruleFor(TableName, settings).cache !== "off",
     freshness,
     flush: (schema) => void flush(schema),

@@ -5,7 +5,9 @@
  */
 
 import type { CacheTier, Tag } from "../cache/tier.ts";
+import type { TableSchema } from "../dynamodb/model.ts";
 import type { Recorder } from "../metrics/outcome.ts";
+import { schemaTag } from "./tags.ts";
 
 export type ChangeSource = Parameters<Recorder["invalidated"]>[1];
 
@@ -21,4 +23,24 @@ export interface Change {
 export function applyChange(change: Change, cache: CacheTier, recorder: Recorder): void | Promise<void> {
   recorder.invalidated(change.table, change.source);
   return cache.invalidate(change.tags, change.pendingForMs ?? 0);
+}
+
+/**
+ * What is known of a table has changed, or the table is known no more: all that is cached of it is dropped, and nothing
+ * is stored while a write of unknown outcome may land that was planned before. Its tags do not name what is new (1 write
+ * W is lost · 2 an index is created · 3 a query of the index is stored · 4 W lands).
+ * @param unknownOutcomeMs how long after an unknown outcome the write may still land
+ */
+export function applyTableChange(
+  old: TableSchema,
+  unknownOutcomeMs: number,
+  cache: CacheTier,
+  recorder: Recorder,
+): void | Promise<void> {
+  const tags = [schemaTag(old.tableId)];
+  return applyChange(
+    { table: old.TableName, source: "schema", tags, pendingForMs: unknownOutcomeMs },
+    cache,
+    recorder,
+  );
 }

@@ -163,12 +163,13 @@ export class ShardReader {
     // The end of a closed shard tells nothing of its children, and so nothing of now.
     const reachedAtMs = whole && !ended ? sentAtMs : (newestAtMs ?? this.#caughtUpAtMs);
     this.#caughtUpAtMs = Math.max(this.#caughtUpAtMs, reachedAtMs);
+    // Older than that, it could have been read the last time.
+    const lateMs = roundingMs + settings.pollMs + sentAtMs - this.#readAtMs;
     this.#readAtMs = sentAtMs;
     this.#iterator = page.next;
     this.#failures = 0;
     this.#paceMs = Math.max(settings.pollMs, this.#paceMs * paceRecovery);
     this.#emptyPages = empty ? this.#emptyPages + 1 : 0;
-    const lateMs = roundingMs + 2 * settings.pollMs;
     const behind = !whole && (page.full || sentAtMs - (newestAtMs ?? sentAtMs) > lateMs);
     this.#countBacklog(behind && !ended ? page.records.length : undefined);
     if (counts.backlogRecords > settings.backlogRecordsMax) return gap("backlog");

@@ -16,7 +16,8 @@ export const everythingTag: Tag = tag("all");
  * described · 3 a read must know that it is unsettled). Namesakes elsewhere share it, at the cost of misses.
  * @param reference TableName or ARN
  */
-export const schemaTag = (reference: string): Tag => tag("schema", reference.slice(reference.lastIndexOf("/") + 1));
+export const schemaTag = (reference: string): Tag =>
+  tag("schema", reference.slice(reference.lastIndexOf("/") + 1));
 /** Any write to the table: Scans, and Queries of which we cannot tell the partition. */
 export const anyWriteTag = (tableId: string): Tag => tag("any", tableId);
 /** One item, by its canonical primary key. */

@@ -255,7 +255,7 @@ function header(request: IncomingMessage, name: string): string | undefined {
 
 /** The text whose latin1 form is these bytes. */
 function latin1(body: Uint8Array): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).latin1Slice();
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1");
 }
 
 function unknownTarget(target: string): string {

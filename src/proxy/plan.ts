@@ -64,6 +64,17 @@ function cacheKey(kind: string, schema: TableSchema, rest: string): CacheKey {
   return `${kind}\0${schema.tableId}\0${schema.fingerprint}\0${rest}` as CacheKey;
 }
 
+const alwaysOf = new WeakMap<TableSchema, readonly [Tag, Tag]>();
+
+/** What everything of a table depends on. Remembered: it is asked for each key of each request. */
+function always(schema: TableSchema): readonly [Tag, Tag] {
+  const known = alwaysOf.get(schema);
+  if (known !== undefined) return known;
+  const tags = [schemaTag(schema.tableId), everythingTag] as const;
+  alwaysOf.set(schema, tags);
+  return tags;
+}
+
 export function itemRef(
   key: Input,
   canonical: string,
@@ -85,7 +96,7 @@ export function refOf(item: Pick<ItemChange, "schema" | "key" | "partition">, ru
     partition,
     itemTag: tag,
     cacheKey: cacheKey("i", schema, key),
-    tags: [tag, schemaTag(schema.tableId), everythingTag],
+    tags: [tag, ...always(schema)],
   };
 }
 
@@ -155,14 +166,14 @@ function queryTags(
   partition: string | undefined,
 ): readonly Tag[] {
   const { tableId } = schema;
-  const always = [schemaTag(tableId), everythingTag];
-  if (rule.queryCoherence === "ttl") return always;
-  if (partition === undefined) return [anyWriteTag(tableId), ...always];
-  if (index?.kind !== "global") return [partitionTag(tableId, partition), ...always];
+  const rest = always(schema);
+  if (rule.queryCoherence === "ttl") return rest;
+  if (partition === undefined) return [anyWriteTag(tableId), ...rest];
+  if (index?.kind !== "global") return [partitionTag(tableId, partition), ...rest];
   return [
     indexPartitionTag(tableId, index.IndexName, partition),
     indexTag(tableId, index.IndexName),
-    ...always,
+    ...rest,
   ];
 }
 

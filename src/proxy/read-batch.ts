@@ -187,6 +187,9 @@ function seen(keys: readonly Wanted[], answer: BatchAnswer): (readonly [Sight, S
   });
 }
 
-function passReason(plan: BatchPlan): "consistent-read" | "table-off" {
-  return plan.parts.some((part) => part.mode === "strong") ? "consistent-read" : "table-off";
+function passReason(plan: BatchPlan): "consistent-read" | "table-off" | "ttl-zero" | "bypass-rule" {
+  if (plan.parts.some((part) => part.mode === "strong")) return "consistent-read";
+  const rules = plan.parts.map(({ rule }) => rule);
+  if (rules.some(({ cache }) => cache === "off")) return "table-off";
+  return rules.some(({ itemTtlMs }) => itemTtlMs === 0) ? "ttl-zero" : "bypass-rule";
 }

@@ -2,7 +2,7 @@
 
 import type { ResolvedRule } from "../config/table-rules.ts";
 import { canonicalKey } from "../dynamodb/canonical-key.ts";
-import { parseReply } from "../dynamodb/json-codec.ts";
+import { hasDuplicateMembers, parseReply } from "../dynamodb/json-codec.ts";
 import { elementSlices, memberSlices } from "../dynamodb/json-slices.ts";
 import { type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
 import type { UpstreamReply } from "../upstream/upstream.ts";
@@ -62,12 +62,20 @@ async function observed(
   try {
     const reply = await deps.upstream.send({ target, body, idempotent: true, deadlineAtMs, signal });
     if (reply.status === 200) deps.recorder.readUnits(table, consumedUnits(call.input, reply.body), 0);
-    if (reply.status === 200) await learn(see(reply), readAtMs, deps);
+    if (reply.status === 200) await learn(isAmbiguous(body) ? [] : see(reply), readAtMs, deps);
     else for (const schema of schemas) doubtSchema(reply, schema, deps);
     return passedOn(reply, "pass", { reason, table });
   } catch (failure) {
     return refused(wireError(failure), "pass", { reason: "upstream-error", table });
   }
+}
+
+/**
+ * The request went up as it came. Where it names a member twice, DynamoDB may have read it otherwise than we did, and
+ * its answer may be that of another item.
+ */
+function isAmbiguous(body: Uint8Array): boolean {
+  return hasDuplicateMembers(Buffer.from(body).toString());
 }
 
 function sightOf(input: Input, schema: TableSchema, rule: ResolvedRule, deps: Deps): Sight | undefined {

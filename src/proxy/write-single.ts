@@ -69,7 +69,7 @@ export const planUpdateItem: SinglePlanner = (call, input, schema, rule) => {
   const asked = returnValues(input);
   const updated = updatedAttributes(input);
   const wanted = keepsImages(ref, false) || needsOldImage(ref);
-  const extra = wanted && (asked === "NONE" || (asked === "UPDATED_NEW" && updated?.topLevelOnly === true));
+  const extra = wanted && (asked === "NONE" || (asked === "UPDATED_NEW" && canTrim(updated)));
   const newKnown = extra || asked === "ALL_NEW";
   const touched = updated?.names;
   return {
@@ -93,6 +93,11 @@ export const planUpdateItem: SinglePlanner = (call, input, schema, rule) => {
 /** The client's own bytes but for this one member: a write goes up as it was written. */
 function withReturnValues(body: Uint8Array, value: "ALL_OLD" | "ALL_NEW"): Uint8Array {
   return withMember(withoutMember(body, "ReturnValues"), "ReturnValues", JSON.stringify(value));
+}
+
+/** An update that names no attribute goes up as it is: DynamoDB Local answers UPDATED_NEW of it with an error. */
+function canTrim(updated: UpdatedAttributes | undefined): boolean {
+  return updated !== undefined && updated.topLevelOnly && updated.names.size > 0;
 }
 
 /** The reply to ALL_NEW as it would have been for what the client asked. */

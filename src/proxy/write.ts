@@ -15,7 +15,7 @@ import { wireError } from "./failures.ts";
 import { itemEntry } from "./item-read.ts";
 import { keepsImages } from "./learn.ts";
 import type { ItemRef } from "./plan.ts";
-import { consumedUnits, errorOf, passedOn, refused } from "./reply.ts";
+import { capacityWish, consumedUnits, errorOf, passedOn, refused } from "./reply.ts";
 import { doubtSchema } from "./schema-doubt.ts";
 
 /** The item's JSON after the write; "absent" after a delete. */
@@ -60,7 +60,7 @@ export async function write(call: Call, plan: WritePlan, deps: Deps): Promise<Re
       await outcomeUnknown(plan, deps);
     return refused(wireError(failure), "write", { table: plan.table, reason: "upstream-error" });
   }
-  if (reply.status !== 200) return notDone(reply, plan, deps);
+  if (reply.status !== 200) return notDone(call, reply, plan, deps);
 
   deps.recorder.writeUnits(plan.table, consumedUnits(call.input, reply.body));
   const done = doneOrTouched(plan, reply);
@@ -88,7 +88,7 @@ function doneOrTouched(plan: WritePlan, reply: UpstreamReply): Done {
   }
 }
 
-async function notDone(reply: UpstreamReply, plan: WritePlan, deps: Deps): Promise<Reply> {
+async function notDone(call: Call, reply: UpstreamReply, plan: WritePlan, deps: Deps): Promise<Reply> {
   const error = errorOf(reply);
   // An attempt with the same token is still under way, or its reply was lost: whether it succeeds is not known yet.
   if (
@@ -100,8 +100,20 @@ async function notDone(reply: UpstreamReply, plan: WritePlan, deps: Deps): Promi
     await outcomeUnknown(plan, deps);
   } else {
     for (const schema of plan.schemas) doubtSchema(reply, schema, deps);
+    if (mayBeDone(call)) {
+      const tags = [...plan.touched, ...schemaChanges(plan, deps)];
+      await applyChange({ table: plan.table, source: "write", tags }, deps.cache, deps.recorder);
+    }
   }
   return passedOn(reply, "write", { table: plan.table });
+}
+
+/**
+ * What DynamoDB Local carries out and then refuses (test/wire/regressions.test.ts): statements of a batch that is
+ * refused as a whole, and writes whose capacity it cannot report.
+ */
+function mayBeDone({ operation, input }: Call): boolean {
+  return operation === "BatchExecuteStatement" || (input !== undefined && capacityWish(input) === "invalid");
 }
 
 /** The write may have landed, or may land yet: nothing is stored until it no longer can, and then read strongly. */

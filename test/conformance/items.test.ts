@@ -113,6 +113,25 @@ describe("strong reads, dax mode", () => {
   });
 });
 
+describe("the negative TTL", () => {
+  const bench = useBench({ settings: { negativeTtlMs: TTL_MS } });
+
+  it("06 a missing key is remembered for negativeTtlMs, an item for its own TTL", async () => {
+    const TableName = await bench.table();
+    await bench.d("PutItem", { TableName, Item: item("there", "old") });
+    const ask = (pk: string) => bench.p("GetItem", { TableName, Key: key(pk) });
+    const readAt = performance.now();
+    for (const pk of ["none", "there"]) await ask(pk);
+    for (const pk of ["none", "there"]) await bench.d("PutItem", { TableName, Item: item(pk, "new") });
+    await until(
+      () => ask("none"),
+      (reply) => "Item" in reply.body,
+    );
+    expect(performance.now() - readAt).toBeGreaterThanOrEqual(TTL_MS);
+    expect((await ask("there")).body).toEqual({ Item: item("there", "old") });
+  });
+});
+
 describe("TTL 0", () => {
   const bench = useBench({ settings: { itemTtlMs: 0 } });
 

@@ -2,7 +2,7 @@
 
 import { Agent } from "node:http";
 import { describe, expect, it } from "vitest";
-import { cacheOf, useBench } from "../support/bench.ts";
+import { cacheOf, until, useBench } from "../support/bench.ts";
 import { errorName } from "../support/raw-client.ts";
 
 const bench = useBench();
@@ -130,6 +130,26 @@ describe("races", () => {
     for (let i = 0; i < 3; i++) {
       expect((await get(TableName, "1")).body).toEqual({ Item: item("1", "new") });
     }
+  });
+
+  it("27 nor is it given to a reader who came after the write", async () => {
+    const TableName = await bench.table();
+    await d("PutItem", { TableName, Item: item("1", "old") });
+    await p("GetItem", { TableName, Key: key("other") });
+    const hold = bench.upstream.hold("GetItem", "after", 1);
+    const late = get(TableName, "1");
+    await hold.arrived;
+    // A transaction's images are not stored, so that the next reader misses while the late read is still under way.
+    await p("TransactWriteItems", { TransactItems: [{ Put: { TableName, Item: item("1", "new") } }] });
+    const after = get(TableName, "1");
+    await until(
+      () => bench.upstream.count("GetItem"),
+      (count) => count === 3,
+    );
+    expect((await after).body).toEqual({ Item: item("1", "new") });
+    hold.release();
+    expect((await late).body).toEqual({ Item: item("1", "old") });
+    expect((await get(TableName, "1")).body).toEqual({ Item: item("1", "new") });
   });
 
   it("27 nor is a late batch, or a late query", async () => {

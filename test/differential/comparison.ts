@@ -5,7 +5,11 @@ import type { Exchange } from "./exchange.ts";
 import type { Wire } from "./operation.ts";
 
 /** What differs between the direct replies and the proxy's, in words; undefined if nothing does. */
-export function difference(wire: Wire, direct: readonly Exchange[], proxied: readonly Exchange[]): string | undefined {
+export function difference(
+  wire: Wire,
+  direct: readonly Exchange[],
+  proxied: readonly Exchange[],
+): string | undefined {
   const damagedReply = proxied.find((one) => !one.isIntact);
   if (damagedReply) return "x-amz-crc32 is not the body's";
   const [expected, found] = [formOf(wire, direct), formOf(wire, proxied)];
@@ -44,9 +48,9 @@ function comparable(operation: string, body: unknown): unknown {
   if (!isObject(body)) return body;
   const { ConsumedCapacity, NextToken, ...rest } = body;
   const marked = NextToken === undefined ? rest : { ...rest, NextToken: "present" };
-  if (operation === "BatchGetItem") return { ...marked, Responses: sortedMembers(body["Responses"]) };
+  if (operation === "BatchGetItem") return { ...marked, Responses: sortedMembers(body.Responses) };
   if (operation === "BatchWriteItem" || operation === "TransactWriteItems")
-    return { ...marked, ItemCollectionMetrics: sortedMembers(body["ItemCollectionMetrics"]) };
+    return { ...marked, ItemCollectionMetrics: sortedMembers(body.ItemCollectionMetrics) };
   return operation.endsWith("Table") ? withoutOwn(marked) : marked;
 }
 
@@ -106,7 +110,7 @@ function capacityDifference(
 
 /** What was consumed, as it is or with every figure replaced; the tables of a batch in any order. */
 function capacityText(body: unknown, figure: string | undefined): string {
-  const capacity = isObject(body) ? body["ConsumedCapacity"] : undefined;
+  const capacity = isObject(body) ? body.ConsumedCapacity : undefined;
   const parts = (Array.isArray(capacity) ? capacity : [capacity]).map((one) => {
     const text = canonicalText(one);
     return figure === undefined ? text : text.replaceAll(/:-?\d+(?:\.\d+)?(?=[,}])/g, `:${figure}`);

@@ -13,7 +13,15 @@ const enumerations = [
 ];
 /** Parameters that need only be there. */
 const parameters = [
-  ...["AttributesToGet", "KeyConditions", "QueryFilter", "ScanFilter", "Expected", "AttributeUpdates", "Limit"],
+  ...[
+    "AttributesToGet",
+    "KeyConditions",
+    "QueryFilter",
+    "ScanFilter",
+    "Expected",
+    "AttributeUpdates",
+    "Limit",
+  ],
   ...["ExclusiveStartKey", "TotalSegments", "ClientRequestToken", "NextToken"],
 ];
 const types = new Set("S N B BOOL NULL M L SS NS BS".split(" "));
@@ -71,9 +79,10 @@ export class Coverage {
     return this.#counts.get(name) ?? 0;
   }
 
-  /** All that was met, most frequent first. */
-  entries(): readonly (readonly [string, number])[] {
-    return [...this.#counts].sort(([, a], [, b]) => b - a);
+  /** All that was met, by name. */
+  report(): string {
+    const lines = [...this.#counts].map(([name, count]) => `${name}: ${count}`);
+    return lines.sort().join("\n");
   }
 
   /** One request: what it said, and what DynamoDB itself answered. */
@@ -87,7 +96,7 @@ export class Coverage {
     if (!isDone) this.#refused(first.body);
     else this.#partlyRefused(first.body);
     // What a refused request says has not been understood.
-    const error = isObject(first.body) ? String(first.body["__type"]) : "";
+    const error = isObject(first.body) ? String(first.body.__type) : "";
     if (isDone || /ConditionalCheckFailed|TransactionCanceled/.test(error)) this.#walk(wire.input);
   }
 
@@ -116,9 +125,9 @@ export class Coverage {
 
   #refused(body: unknown): void {
     const text = JSON.stringify(body);
-    const name = isObject(body) ? String(body["__type"]).split("#").at(-1) : "none";
+    const name = isObject(body) ? String(body.__type).split("#").at(-1) : "none";
     this.#add(`error: ${name}`);
-    if (isObject(body) && body["Item"] !== undefined) this.#add("error with Item");
+    if (isObject(body) && body.Item !== undefined) this.#add("error with Item");
     const known = refusals.find(([, pattern]) => pattern.test(text));
     if (name === "ValidationException") this.#add(`refusal: ${known?.[0] ?? "another"}`);
     const codes = text.matchAll(/"Code":"(\w+)"/g);
@@ -127,11 +136,11 @@ export class Coverage {
 
   /** BatchExecuteStatement succeeds though its statements fail. */
   #partlyRefused(body: unknown): void {
-    const responses = isObject(body) ? body["Responses"] : undefined;
+    const responses = isObject(body) ? body.Responses : undefined;
     if (!Array.isArray(responses)) return;
     for (const one of responses) {
-      const error: unknown = isObject(one) ? one["Error"] : undefined;
-      if (isObject(error)) this.#add(`statement error: ${String(error["Code"])}`);
+      const error: unknown = isObject(one) ? one.Error : undefined;
+      if (isObject(error)) this.#add(`statement error: ${String(error.Code)}`);
     }
   }
 
@@ -144,7 +153,8 @@ export class Coverage {
       const member = value[name];
       if (name.endsWith("Expression") && typeof member === "string") this.#expression(name, member);
       else if (name === "Statement" && typeof member === "string") this.#statement(member);
-      else if (enumerations.includes(name) && typeof member !== "object") this.#add(`${name}: ${String(member)}`);
+      else if (enumerations.includes(name) && typeof member !== "object")
+        this.#add(`${name}: ${String(member)}`);
       else if (parameters.includes(name)) this.#add(`parameter: ${name}`);
       this.#walk(member);
     }

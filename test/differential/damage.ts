@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { isObject } from "../../src/dynamodb/model.ts";
-import { PREFIX, type Step, type Wire } from "./operation.ts";
+import { PREFIX, reads, type Step, type Wire } from "./operation.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 /** The damaged input; undefined where this damage does not apply to such a request. */
@@ -56,10 +56,18 @@ export const damages: Readonly<Record<string, Damage>> = {
   badPlaceholder: placeholders("ExpressionAttributeNames", { "no-alias": "x" }),
   badValue: placeholders("ExpressionAttributeValues", { ":unused": { N: "abc" } }),
   twoTypes: placeholders("ExpressionAttributeValues", { ":unused": { N: "1", S: "a" } }),
-  undefinedName: appended((one) => (isProjection(one) ? ", #undefined" : isUpdate(one) ? ", #undefined" : " and #u = #u")),
-  undefinedValue: appended((one) => (isProjection(one) || isUpdate(one) ? undefined : " AND zz = :undefined")),
-  reservedWord: appended((one) => (isProjection(one) ? ", status" : isUpdate(one) ? undefined : " OR status = status")),
-  overlap: appended((one) => (isProjection(one) ? ", deep.a, deep" : isUpdate(one) ? ", deep.a, deep" : undefined)),
+  undefinedName: appended((one) =>
+    isProjection(one) ? ", #undefined" : isUpdate(one) ? ", #undefined" : " and #u = #u",
+  ),
+  undefinedValue: appended((one) =>
+    isProjection(one) || isUpdate(one) ? undefined : " AND zz = :undefined",
+  ),
+  reservedWord: appended((one) =>
+    isProjection(one) ? ", status" : isUpdate(one) ? undefined : " OR status = status",
+  ),
+  overlap: appended((one) =>
+    isProjection(one) ? ", deep.a, deep" : isUpdate(one) ? ", deep.a, deep" : undefined,
+  ),
   syntax: appended(() => " ="),
   unbalanced: appended(() => " )"),
   unknownFunction: appended((one) => (isProjection(one) || isUpdate(one) ? undefined : " and exists(x)")),
@@ -68,12 +76,15 @@ export const damages: Readonly<Record<string, Damage>> = {
     return found ? { ...input, [found]: "" } : undefined;
   },
   bothDialects: (input) => {
-    if (typeof input["FilterExpression"] === "string")
+    if (typeof input.FilterExpression === "string")
       return { ...input, QueryFilter: { x: { ComparisonOperator: "NULL" } } };
-    return typeof input["ProjectionExpression"] === "string" ? { ...input, AttributesToGet: ["x"] } : undefined;
+    return typeof input.ProjectionExpression === "string" ? { ...input, AttributesToGet: ["x"] } : undefined;
   },
   wrongKeyType: withKey((key) => ({ ...key, pk: { BOOL: true } })),
-  otherKeyType: withKey((key) => ({ ...key, pk: isObject(key["pk"]) && "S" in key["pk"] ? { N: "1" } : { S: "a" } })),
+  otherKeyType: withKey((key) => ({
+    ...key,
+    pk: isObject(key.pk) && "S" in key.pk ? { N: "1" } : { S: "a" },
+  })),
   emptyKey: withKey((key) => ({ ...key, pk: { S: "" } })),
   missingKey: withKey(({ pk, ...rest }) => (pk === undefined ? undefined : rest)),
   extraKey: withKey((key) => ({ ...key, other: { S: "a" } })),
@@ -89,11 +100,13 @@ export const damages: Readonly<Record<string, Damage>> = {
   noTableName: changed("TableName", () => null),
   missingIndex: changed("IndexName", () => "gsi9"),
   indexOnBase: (input) => ("KeyConditionExpression" in input ? { ...input, IndexName: "gsi3" } : undefined),
-  badReturnValues: (input) => ("Key" in input || "Item" in input ? { ...input, ReturnValues: "SOME" } : undefined),
+  badReturnValues: (input) =>
+    "Key" in input || "Item" in input ? { ...input, ReturnValues: "SOME" } : undefined,
   wrongReturnValues: (input) => ("Item" in input ? { ...input, ReturnValues: "UPDATED_NEW" } : undefined),
   badCapacity: member("ReturnConsumedCapacity", "SOME"),
   badSelect: (input) => ("Key" in input ? undefined : { ...input, Select: "SOME" }),
-  countAndProjection: (input) => ("ProjectionExpression" in input ? { ...input, Select: "COUNT" } : undefined),
+  countAndProjection: (input) =>
+    "ProjectionExpression" in input ? { ...input, Select: "COUNT" } : undefined,
   zeroLimit: changed("Limit", () => 0),
   negativeLimit: changed("Limit", () => -1),
   textLimit: changed("Limit", () => "2"),
@@ -105,10 +118,14 @@ export const damages: Readonly<Record<string, Damage>> = {
   unknownMember: member("Foo", 1),
   emptyBatch: changed("RequestItems", () => ({})),
   missingBatchTable: changed("RequestItems", (items) =>
-    isObject(items) ? Object.fromEntries(Object.values(items).map((one) => [`${PREFIX}none`, one])) : undefined,
+    isObject(items)
+      ? Object.fromEntries(Object.values(items).map((one) => [`${PREFIX}none`, one]))
+      : undefined,
   ),
   noActions: changed("TransactItems", () => []),
-  doubleAction: changed("TransactItems", (items) => (Array.isArray(items) ? [...items, ...items] : undefined)),
+  doubleAction: changed("TransactItems", (items) =>
+    Array.isArray(items) ? [...items, ...items] : undefined,
+  ),
   doubleStatement: changed("Statements", (all) => (Array.isArray(all) ? [...all, ...all] : undefined)),
   missingParameters: changed("Parameters", (all) => (Array.isArray(all) ? all.slice(1) : undefined)),
   brokenStatement: changed("Statement", (text) => `${String(text)} AND`),
@@ -121,14 +138,16 @@ export const damages: Readonly<Record<string, Damage>> = {
 
 /** A step whose requests are damaged, each where the damage applies; otherwise they stay as they are. */
 export function damaged(step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
-  return fc.tuple(step, fc.constantFrom(...Object.values(damages)), fc.constantFrom(...Object.values(damages))).map(
-    ([step, first, second]) => ({
+  return fc
+    .tuple(step, fc.constantFrom(...Object.values(damages)), fc.constantFrom(...Object.values(damages)))
+    .map(([step, first, second]) => ({
       wires: (world) =>
         step.wires(world).map((wire): Wire => {
           if (typeof wire.input === "string") return wire;
           const input = first(wire.input) ?? second(wire.input);
-          return input === undefined ? wire : { ...wire, input };
+          // Of a write that is no JSON object the proxy says so itself, on purpose (wire/unreadable-writes.test.ts).
+          if (input === undefined || (typeof input === "string" && !reads.has(wire.operation))) return wire;
+          return { ...wire, input };
         }),
-    }),
-  );
+    }));
 }

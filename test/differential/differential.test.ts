@@ -10,10 +10,10 @@ import { Coverage } from "./coverage.ts";
 import { runSequence } from "./runner.ts";
 import { type Sequence, STEPS_MAX, sequence } from "./sequence.ts";
 
-const seed = Number(process.env["DIFFERENTIAL_SEED"] ?? Date.now() % 2 ** 31);
-const operations = Number(process.env["DIFFERENTIAL_OPS"] ?? 21_000);
+const seed = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 2 ** 31);
+const operations = Number(process.env.DIFFERENTIAL_OPS ?? 21_000);
 /** A failure is made smaller for so long. */
-const shrinkMs = 60_000;
+const shrinkMs = 30_000;
 const direct = inject("dynamoDbLocalUrl");
 const coverage = new Coverage();
 
@@ -29,7 +29,7 @@ const variants: readonly { name: string; share: number; settings: SettingValues 
 ];
 
 describe(`differential, seed ${seed}`, () => {
-  for (const { name, share, settings } of variants) {
+  for (const [at, { name, share, settings }] of variants.entries()) {
     test(name, { timeout: 900_000 }, async () => {
       const app = await createApp(
         await settingsFor({ port: 0, adminPort: 0, logLevel: "silent", upstream: direct, ...settings }),
@@ -37,7 +37,7 @@ describe(`differential, seed ${seed}`, () => {
       const { url } = await app.start();
       try {
         const sequences = Math.ceil((operations * share) / (STEPS_MAX / 2));
-        await runAll(sequences, (found) => runSequence(found, { proxy: url, direct }, coverage));
+        await runAll(seed + at, sequences, (found) => runSequence(found, { proxy: url, direct }, coverage));
       } finally {
         await app.stop();
       }
@@ -45,10 +45,14 @@ describe(`differential, seed ${seed}`, () => {
   }
 });
 afterAll(() => {
-  if (process.env["DIFFERENTIAL_REPORT"]) console.log(coverage.operations, coverage.entries());
+  if (process.env.DIFFERENTIAL_REPORT) console.log(coverage.operations, coverage.report());
 });
 
-async function runAll(sequences: number, run: (found: Sequence) => Promise<void>): Promise<void> {
+async function runAll(
+  seed: number,
+  sequences: number,
+  run: (found: Sequence) => Promise<void>,
+): Promise<void> {
   let failedAtMs = Number.POSITIVE_INFINITY;
   const property = fc.asyncProperty(sequence, async (found) => {
     if (Date.now() - failedAtMs > shrinkMs) return; // Nothing smaller is looked for any more.
@@ -61,6 +65,7 @@ async function runAll(sequences: number, run: (found: Sequence) => Promise<void>
   });
   const result = await fc.check(property, { seed, numRuns: sequences });
   if (!result.failed) return;
-  const what = result.errorInstance instanceof Error ? result.errorInstance.message : "no difference was found";
-  throw new Error(`DIFFERENTIAL_SEED=${seed}, ${result.numShrinks} times made smaller\n${what}`);
+  const what =
+    result.errorInstance instanceof Error ? result.errorInstance.message : "no difference was found";
+  throw new Error(`${result.numShrinks} times made smaller\n${what}`);
 }

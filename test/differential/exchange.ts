@@ -50,8 +50,9 @@ const pagesMax = 60;
 /** The request's reply, or those of all its pages; with segments, of every segment's. */
 export async function exchanges(side: Side, wire: Wire, cacheControl?: string): Promise<Exchange[]> {
   const { input } = wire;
-  if (typeof input === "string" || wire.follow === undefined) return [await exchange(side, wire, cacheControl)];
-  const total = wire.follow === "segments" ? Number(input["TotalSegments"]) : 1;
+  if (typeof input === "string" || wire.follow === undefined)
+    return [await exchange(side, wire, cacheControl)];
+  const total = wire.follow === "segments" ? Number(input.TotalSegments) : 1;
   const all: Exchange[] = [];
   for (let segment = 0; segment < total; segment += 1) {
     const part = wire.follow === "segments" ? { ...input, Segment: segment } : input;

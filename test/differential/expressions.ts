@@ -3,8 +3,9 @@
 import fc from "fast-check";
 import { reservedWords } from "../../src/dynamodb/expression/reserved-words.ts";
 import type { AttributeValue } from "../../src/dynamodb/model.ts";
+import { often, rarely } from "./chance.ts";
 import { type KeyName, keyValue, type Pick, rangePick, type Shape } from "./shapes.ts";
-import { listValue, numberValue, often, type Path, path, rarely, setValue, textValue, value } from "./values.ts";
+import { listValue, numberValue, type Path, path, setValue, textValue, value } from "./values.ts";
 
 export interface Style {
   readonly prefix: string;
@@ -85,9 +86,11 @@ const pair: fc.Arbitrary<readonly [Path, AttributeValue]> = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(path, value) },
 );
 const typeName = fc.constantFrom(..."S N B BOOL NULL M L SS NS BS".split(" "));
-const call = (name: string) => (found: Path, given: AttributeValue): Piece => {
-  return (s) => `${name}(${s.path(found)}, ${s.value(given)})`;
-};
+const call =
+  (name: string) =>
+  (found: Path, given: AttributeValue): Piece => {
+    return (s) => `${name}(${s.path(found)}, ${s.value(given)})`;
+  };
 
 const leaf: fc.Arbitrary<Piece> = fc.oneof(
   {
@@ -96,27 +99,60 @@ const leaf: fc.Arbitrary<Piece> = fc.oneof(
       return (s) => `${s.path(found)} ${operator} ${s.value(given)}`;
     }),
   },
-  fc.tuple(path, comparator, path).map(([a, operator, b]): Piece => (s) => `${s.path(a)}${operator}${s.path(b)}`),
-  fc.tuple(pair, numberValue).map(([[found], size]): Piece => (s) => `size(${s.path(found)})>=${s.value(size)}`),
-  fc.tuple(pair, numberValue, numberValue).map(([[found], low, high]): Piece => (s) => {
-    return `${s.path(found)} ${s.join([`${s.word("between")} ${s.value(low)}`, s.value(high)], "and")}`;
-  }),
-  fc.tuple(pair, fc.array(value, { maxLength: 2 })).map(([[found, given], more]): Piece => (s) => {
-    return `${s.path(found)} ${s.word("in")} (${[given, ...more].map((one) => s.value(one)).join(",")})`;
-  }),
+  fc.tuple(path, comparator, path).map(
+    ([a, operator, b]): Piece =>
+      (s) =>
+        `${s.path(a)}${operator}${s.path(b)}`,
+  ),
+  fc.tuple(pair, numberValue).map(
+    ([[found], size]): Piece =>
+      (s) =>
+        `size(${s.path(found)})>=${s.value(size)}`,
+  ),
+  fc.tuple(pair, numberValue, numberValue).map(
+    ([[found], low, high]): Piece =>
+      (s) => {
+        return `${s.path(found)} ${s.join([`${s.word("between")} ${s.value(low)}`, s.value(high)], "and")}`;
+      },
+  ),
+  fc.tuple(pair, fc.array(value, { maxLength: 2 })).map(
+    ([[found, given], more]): Piece =>
+      (s) => {
+        return `${s.path(found)} ${s.word("in")} (${[given, ...more].map((one) => s.value(one)).join(",")})`;
+      },
+  ),
   fc.tuple(path, textValue).map(([found, given]) => call("begins_with")(found, given)),
   pair.map(([found, given]) => call("contains")(found, given)),
   fc.tuple(path, typeName).map(([found, S]) => call("attribute_type")(found, { S })),
-  path.map((found): Piece => (s) => `attribute_exists(${s.path(found)})`),
-  path.map((found): Piece => (s) => `attribute_not_exists(${s.path(found)})`),
+  path.map(
+    (found): Piece =>
+      (s) =>
+        `attribute_exists(${s.path(found)})`,
+  ),
+  path.map(
+    (found): Piece =>
+      (s) =>
+        `attribute_not_exists(${s.path(found)})`,
+  ),
 );
 
 const tree: fc.Memo<Piece> = fc.memo((depth) => {
   if (depth <= 1) return leaf;
   const chain = fc
     .tuple(fc.constantFrom("and", "or"), fc.array(tree(depth - 1), { minLength: 2, maxLength: 3 }))
-    .map(([word, parts]): Piece => (s) => `(${s.join(parts.map((part) => part(s)), word)})`);
-  const not = tree(depth - 1).map((part): Piece => (s) => `${s.word("not")} ${part(s)}`);
+    .map(
+      ([word, parts]): Piece =>
+        (s) =>
+          `(${s.join(
+            parts.map((part) => part(s)),
+            word,
+          )})`,
+    );
+  const not = tree(depth - 1).map(
+    (part): Piece =>
+      (s) =>
+        `${s.word("not")} ${part(s)}`,
+  );
   return fc.oneof({ weight: 4, arbitrary: leaf }, chain, not);
 });
 
@@ -126,14 +162,27 @@ export const filter: fc.Arbitrary<Piece> = tree(3);
 const existence = fc.constantFrom("attribute_exists", "attribute_not_exists");
 /** A ConditionExpression; about half of them hold. */
 export const condition: fc.Arbitrary<Piece> = fc.oneof(
-  { weight: 2, arbitrary: existence.map((name): Piece => (s) => `${name}(${s.name("pk")})`) },
+  {
+    weight: 2,
+    arbitrary: existence.map(
+      (name): Piece =>
+        (s) =>
+          `${name}(${s.name("pk")})`,
+    ),
+  },
   { weight: 2, arbitrary: tree(2) },
 );
 
 /** A ProjectionExpression. Paths overlap now and then, which DynamoDB refuses. */
 export const projection: fc.Arbitrary<Piece> = fc
   .uniqueArray(path, { minLength: 1, maxLength: 3, selector: (one) => one.join("/") })
-  .map((paths) => (s) => s.join(paths.map((one) => s.path(one)), ","));
+  .map(
+    (paths) => (s) =>
+      s.join(
+        paths.map((one) => s.path(one)),
+        ",",
+      ),
+  );
 
 interface Action {
   readonly clause: "SET" | "REMOVE" | "ADD" | "DELETE";
@@ -154,13 +203,21 @@ const orElse = (found: Path, given: AttributeValue): Piece => {
 const keyAttribute = fc.constantFrom<KeyName>("gk", "gs", "ls", "gk");
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(target, value).map(([found, given]) => set(found, (s) => s.value(given))) },
-  { weight: 2, arbitrary: fc.tuple(keyAttribute, rangePick).map(([name, pick]) => set([name], (s) => s.key(name, pick))) },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(target, value).map(([found, given]) => set(found, (s) => s.value(given))),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(keyAttribute, rangePick).map(([name, pick]) => set([name], (s) => s.key(name, pick))),
+  },
   fc.tuple(target, path).map(([found, from]) => set(found, (s) => s.path(from))),
   fc.tuple(target, path, value).map(([found, from, given]) => set(found, orElse(from, given))),
-  fc.tuple(fc.constantFrom("+", "-"), numberValue, numberValue, fc.boolean()).map(([sign, first, by, safe]) =>
-    set(["n"], (s) => `${safe ? orElse(["n"], first)(s) : s.name("n")} ${sign} ${s.value(by)}`),
-  ),
+  fc
+    .tuple(fc.constantFrom("+", "-"), numberValue, numberValue, fc.boolean())
+    .map(([sign, first, by, safe]) =>
+      set(["n"], (s) => `${safe ? orElse(["n"], first)(s) : s.name("n")} ${sign} ${s.value(by)}`),
+    ),
   fc.tuple(listValue, listValue, fc.boolean()).map(([first, more, front]) =>
     set(["l"], (s) => {
       const sides = [orElse(["l"], first)(s), s.value(more)];
@@ -169,15 +226,26 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   ),
   {
     weight: 3,
-    arbitrary: fc.oneof(target, keyAttribute.map((name): Path => [name])).map(
-      (found): Action => ({ clause: "REMOVE", target: found, write: (s) => s.path(found) }),
-    ),
+    arbitrary: fc
+      .oneof(
+        target,
+        keyAttribute.map((name): Path => [name]),
+      )
+      .map((found): Action => ({ clause: "REMOVE", target: found, write: (s) => s.path(found) })),
   },
   fc.tuple(fc.constantFrom<Path>(["n"], ["n"], ["x"], ["m", "a"]), numberValue).map(
-    ([found, by]): Action => ({ clause: "ADD", target: found, write: (s) => `${s.path(found)} ${s.value(by)}` }),
+    ([found, by]): Action => ({
+      clause: "ADD",
+      target: found,
+      write: (s) => `${s.path(found)} ${s.value(by)}`,
+    }),
   ),
   fc.tuple(fc.constantFrom("ADD" as const, "DELETE" as const), setValue).map(
-    ([clause, given]): Action => ({ clause, target: ["s"], write: (s) => `${s.name("s")} ${s.value(given)}` }),
+    ([clause, given]): Action => ({
+      clause,
+      target: ["s"],
+      write: (s) => `${s.name("s")} ${s.value(given)}`,
+    }),
   ),
 );
 const onKey: fc.Arbitrary<Action> = rangePick.map((pick) => set(["pk"], (s) => s.key("pk", pick)));

@@ -8,6 +8,11 @@ import type { Shape } from "./shapes.ts";
 export const PREFIX = "%%";
 export const TABLES = 2;
 
+/** What runs twice in a row through the proxy. */
+export const reads: ReadonlySet<string> = new Set([
+  ...["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"],
+]);
+
 /** The tables as they are now. An undefined one was deleted. */
 export interface World {
   readonly shapes: Shape[];

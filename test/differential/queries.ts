@@ -1,12 +1,21 @@
 // Query and Scan: every key condition, filters and projections in both dialects, indexes, pages, segments.
 
 import fc from "fast-check";
+import { defined, often, rarely } from "./chance.ts";
 import { filter, type Piece, type Speller } from "./expressions.ts";
 import { legacyFilter, legacyRange } from "./legacy.ts";
 import { capacity, onTable, type Step } from "./operation.ts";
 import { type Cut, cut, cutMembers } from "./reads.ts";
-import { hashPick, keyValue, type KeyName, type Pick, rangePick, type Shape, type Target, targets } from "./shapes.ts";
-import { defined, often, rarely } from "./values.ts";
+import {
+  hashPick,
+  type KeyName,
+  keyValue,
+  type Pick,
+  rangePick,
+  type Shape,
+  type Target,
+  targets,
+} from "./shapes.ts";
 
 const consistent = fc.constantFrom(undefined, undefined, undefined, undefined, false, true);
 const limit = fc.constantFrom(undefined, undefined, 1, 2, 3, 100);
@@ -69,7 +78,8 @@ function legacyKeyConditions(asked: Asked, target: Target, shape: Shape): object
       ComparisonOperator: "EQ",
       AttributeValueList: [keyValue(shape, target.hash, asked.hash)],
     },
-    ...(found && target.range && { [target.range]: legacyRange(shape, target.range, found.operator, found.picks) }),
+    ...(found &&
+      target.range && { [target.range]: legacyRange(shape, target.range, found.operator, found.picks) }),
   };
 }
 
@@ -115,7 +125,11 @@ function targetOf(shape: Shape, index: number): Target {
 }
 
 /** Most requests that DynamoDB would refuse for the combination are left to the damaged ones. */
-function fitting(fields: { select: string | undefined; consistent: boolean | undefined }, target: Target, isCut: boolean) {
+function fitting(
+  fields: { select: string | undefined; consistent: boolean | undefined },
+  target: Target,
+  isCut: boolean,
+) {
   const { select, consistent } = fields;
   const fits = isCut ? select === "SPECIFIC_ATTRIBUTES" : select !== "SPECIFIC_ATTRIBUTES";
   const projected = select === "ALL_PROJECTED_ATTRIBUTES" && target.kind === "table";
@@ -142,7 +156,7 @@ export const query: fc.Arbitrary<Step> = onTable(
     const conditions = spoken.isLegacy
       ? { KeyConditions: legacyKeyConditions(asked, target, shape), ...given.legacy }
       : { KeyConditionExpression: keyCondition(asked, target, speller) };
-    const start = startAt && target.kind === "table" && shape.hasSortKey;
+    const start = target.kind === "table" && shape.hasSortKey ? startAt : undefined;
     return {
       input: defined({
         TableName,
@@ -157,7 +171,7 @@ export const query: fc.Arbitrary<Step> = onTable(
         ReturnConsumedCapacity: fields.capacity,
         ExclusiveStartKey: start && {
           pk: keyValue(shape, "pk", asked.hash),
-          sk: keyValue(shape, "sk", startAt),
+          sk: keyValue(shape, "sk", start),
         },
       }),
       follow: "pages",
@@ -168,7 +182,11 @@ export const query: fc.Arbitrary<Step> = onTable(
 
 export const scan: fc.Arbitrary<Step> = onTable(
   "Scan",
-  fc.record({ ...shared, filter: filtered("ScanFilter"), segments: fc.constantFrom(undefined, undefined, undefined, 1, 2, 3) }),
+  fc.record({
+    ...shared,
+    filter: filtered("ScanFilter"),
+    segments: fc.constantFrom(undefined, undefined, undefined, 1, 2, 3),
+  }),
   (fields, { TableName, shape, speller }) => {
     const target = targetOf(shape, fields.index);
     const spoken = inOneDialect(fields.filter, fields.cut, false);

@@ -1,11 +1,11 @@
 // GetItem, BatchGetItem and TransactGetItems.
 
 import fc from "fast-check";
+import { defined, often, rarely } from "./chance.ts";
 import { type Piece, projection, type Speller, style } from "./expressions.ts";
 import { attributesToGet } from "./legacy.ts";
 import { capacity, onTable, PREFIX, type Step, scene, table } from "./operation.ts";
 import { key, keyPick } from "./shapes.ts";
-import { defined, often, rarely } from "./values.ts";
 
 const cacheControl = rarely(fc.constantFrom("no-cache", "no-store", "max-age=0", "max-age=100"), 12);
 const consistent = fc.constantFrom(undefined, undefined, undefined, undefined, false, false, true);
@@ -102,7 +102,10 @@ export const transactGetItems: fc.Arbitrary<Step> = fc
         return { Get: defined({ TableName, Key: key(shape, one.key), ProjectionExpression, ...names }) };
       });
       return [
-        { operation: "TransactGetItems", input: defined({ TransactItems, ReturnConsumedCapacity: capacity }) },
+        {
+          operation: "TransactGetItems",
+          input: defined({ TransactItems, ReturnConsumedCapacity: capacity }),
+        },
       ];
     },
   }));
@@ -111,4 +114,3 @@ export const transactGetItems: fc.Arbitrary<Step> = fc
 export const describeTable: fc.Arbitrary<Step> = fc.constantFrom("tbl0", "tbl1", "none").map((name) => ({
   wires: () => [{ operation: "DescribeTable", input: { TableName: `${PREFIX}${name}` } }],
 }));
-

@@ -1,13 +1,17 @@
 // Changes of tables in the middle of a sequence: gone, back with the same or other keys, with one index more or less.
 
 import fc from "fast-check";
+import { often } from "./chance.ts";
 import { type Step, shapeOf, table, tableName } from "./operation.ts";
 import { addedGsi, addIndexInput, createTableInput, type Shape, shape } from "./shapes.ts";
-import { often } from "./values.ts";
 
 /** Deletes and creates a table, mostly in one step; a creation of a table that exists is refused. */
 const recreate: fc.Arbitrary<Step> = fc
-  .record({ table, next: often(shape, 1), verbs: fc.constantFrom("both", "both", "both", "delete", "create") })
+  .record({
+    table,
+    next: often(shape, 1),
+    verbs: fc.constantFrom("both", "both", "both", "delete", "create"),
+  })
   .map(({ table, next, verbs }) => ({
     wires: (world) => {
       const TableName = tableName(table);
@@ -26,7 +30,9 @@ const recreate: fc.Arbitrary<Step> = fc
 const restore: fc.Arbitrary<Step> = table.map((table) => ({
   wires: (world) => {
     if (world.exists[table]) return [];
-    return [{ operation: "CreateTable", input: { ...createTableInput(tableName(table), shapeOf(world, table)) } }];
+    return [
+      { operation: "CreateTable", input: { ...createTableInput(tableName(table), shapeOf(world, table)) } },
+    ];
   },
   done: (world) => {
     world.exists[table] = true;

@@ -1,6 +1,7 @@
 // A sequence of operations: which ones, how often, on which tables.
 
 import fc from "fast-check";
+import { rarely } from "./chance.ts";
 import { damaged } from "./damage.ts";
 import type { Step } from "./operation.ts";
 import { batchExecuteStatement, executeStatement, executeTransaction } from "./partiql.ts";
@@ -8,7 +9,6 @@ import { query, scan } from "./queries.ts";
 import { batchGetItem, describeTable, getItem, transactGetItems } from "./reads.ts";
 import { schemaChange } from "./schema-changes.ts";
 import { type Shape, shape } from "./shapes.ts";
-import { rarely } from "./values.ts";
 import { batchWriteItem, deleteItem, putItem, transactWriteItems, updateItem } from "./writes.ts";
 
 const reads = fc.oneof(
@@ -41,7 +41,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 35, arbitrary: valid },
   {
     weight: 10,
-    arbitrary: fc.tuple(reads, fc.integer({ min: 0, max: 8 })).map(([read, againAfter]) => ({ ...read, againAfter })),
+    arbitrary: fc
+      .tuple(reads, fc.integer({ min: 0, max: 8 }))
+      .map(([read, againAfter]) => ({ ...read, againAfter })),
   },
   { weight: 5, arbitrary: damaged(valid) },
   { weight: 1, arbitrary: schemaChange },

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import type { AttributeValue, Item, KeyType } from "../../src/dynamodb/model.ts";
+import { often } from "./chance.ts";
 
 export type KeyName = "pk" | "sk" | "gk" | "gs" | "ls";
 
@@ -45,9 +46,9 @@ export const shape: fc.Arbitrary<Shape> = fc
   .record({
     types: fc.record({ pk: keyType, sk: keyType, gk: keyType, gs: keyType, ls: keyType }),
     hasSortKey: fc.constantFrom(true, true, false),
-    local: fc.option(projected, { nil: undefined, freq: 2 }),
-    first: fc.option(gsi("gsi1", ["gk", "gs"], ["gk"], ["gk", "pk"]), { nil: undefined, freq: 4 }),
-    second: fc.option(gsi("gsi2", ["sk", "pk"], ["gs"]), { nil: undefined, freq: 1 }),
+    local: often(projected, 1),
+    first: often(gsi("gsi1", ["gk", "gs"], ["gk"], ["gk", "pk"]), 4),
+    second: often(gsi("gsi2", ["sk", "pk"], ["gs"]), 1),
   })
   .map(({ first, second, local, ...rest }) => ({
     ...rest,

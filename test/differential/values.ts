@@ -2,22 +2,17 @@
 
 import fc from "fast-check";
 import type { AttributeValue, Item } from "../../src/dynamodb/model.ts";
-import { type KeyName, type KeyPick, key, keyPick, keyValue, type Pick, rangePick, type Shape } from "./shapes.ts";
-
-/** Present about twice in three. */
-export function often<T>(arbitrary: fc.Arbitrary<T>, freq = 2): fc.Arbitrary<T | undefined> {
-  return fc.option(arbitrary, { nil: undefined, freq });
-}
-
-/** Present about once in `share` times. */
-export function rarely<T>(arbitrary: fc.Arbitrary<T>, share: number): fc.Arbitrary<T | undefined> {
-  return fc.oneof({ weight: share - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
-}
-
-/** An object without its undefined members. */
-export function defined(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
+import { often, rarely } from "./chance.ts";
+import {
+  type KeyName,
+  type KeyPick,
+  key,
+  keyPick,
+  keyValue,
+  type Pick,
+  rangePick,
+  type Shape,
+} from "./shapes.ts";
 
 const plainNumbers = ["0", "1", "2", "3", "-1", "10", "2.5", "100"];
 const oddNumbers = [
@@ -43,9 +38,12 @@ export const setValue: fc.Arbitrary<AttributeValue> = fc.oneof(
   { weight: 30, arbitrary: set(numberText, Number).map((NS): AttributeValue => ({ NS })) },
   { weight: 20, arbitrary: set(base64).map((BS): AttributeValue => ({ BS })) },
   // What DynamoDB refuses: an empty set, a double element.
-  { weight: 1, arbitrary: fc.constantFrom<AttributeValue>({ SS: [] }, { NS: ["1", "1.0"] }, { SS: ["a", "a"] }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<AttributeValue>({ SS: [] }, { NS: ["1", "1.0"] }, { SS: ["a", "a"] }),
+  },
 );
-const scalar: fc.Arbitrary<AttributeValue> = fc.oneof(
+export const scalarValue: fc.Arbitrary<AttributeValue> = fc.oneof(
   { weight: 4, arbitrary: textValue },
   { weight: 5, arbitrary: numberValue },
   { weight: 1, arbitrary: base64.map((B): AttributeValue => ({ B })) },
@@ -56,8 +54,8 @@ const scalar: fc.Arbitrary<AttributeValue> = fc.oneof(
 const memberNames = ["a", "a", "b", "l", "size", "__proto__", "a.b", ""];
 /** Values nested up to this depth. */
 const nested: fc.Memo<AttributeValue> = fc.memo((depth) => {
-  if (depth <= 1) return fc.oneof({ weight: 5, arbitrary: scalar }, { weight: 1, arbitrary: setValue });
-  return fc.oneof({ weight: 3, arbitrary: scalar }, setValue, listOf(depth - 1), mapOf(depth - 1));
+  if (depth <= 1) return fc.oneof({ weight: 5, arbitrary: scalarValue }, { weight: 1, arbitrary: setValue });
+  return fc.oneof({ weight: 3, arbitrary: scalarValue }, setValue, listOf(depth - 1), mapOf(depth - 1));
 });
 function listOf(depth: number): fc.Arbitrary<AttributeValue> {
   return fc.array(nested(depth), { maxLength: 3 }).map((L) => ({ L }));
@@ -91,8 +89,14 @@ export type Path = readonly (string | number)[];
 /** Paths as expressions name them: nested ones, list indexes, reserved and odd names; keys now and then. */
 export const path: fc.Arbitrary<Path> = fc.oneof(
   { weight: 30, arbitrary: fc.constantFrom<Path>(["x"], ["y"], ["n"], ["s"], ["m"], ["l"]) },
-  { weight: 25, arbitrary: fc.constantFrom<Path>(["m", "a"], ["m", "b"], ["m", "l", 0], ["l", 0], ["l", 1, "a"]) },
-  { weight: 8, arbitrary: fc.constantFrom<Path>(["size"], ["status"], ["a.b"], ["__proto__"], ["m", "__proto__"]) },
+  {
+    weight: 25,
+    arbitrary: fc.constantFrom<Path>(["m", "a"], ["m", "b"], ["m", "l", 0], ["l", 0], ["l", 1, "a"]),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.constantFrom<Path>(["size"], ["status"], ["a.b"], ["__proto__"], ["m", "__proto__"]),
+  },
   { weight: 4, arbitrary: fc.constantFrom<Path>(["constructor"], ["ä"], ["l", 7], ["gk"], ["gs"], ["ls"]) },
   { weight: 1, arbitrary: fc.constantFrom<Path>(["pk"], ["sk"], ["pk", "a"], ["sk", 0]) },
 );
@@ -107,8 +111,13 @@ export interface ItemPick {
 /** An item: its key, perhaps the keys of indexes (mostly of the right type), and other attributes. */
 export const itemPick: fc.Arbitrary<ItemPick> = fc.record({
   key: keyPick,
-  indexed: fc.record({ gk: often(rangePick, 3), gs: often(rangePick, 3), ls: often(rangePick, 3), sk: often(rangePick) }),
-  odd: rarely(value, 40),
+  indexed: fc.record({
+    gk: often(rangePick, 3),
+    gs: often(rangePick, 3),
+    ls: often(rangePick, 3),
+    sk: often(rangePick),
+  }),
+  odd: rarely(scalarValue, 40),
   attributes: fc.array(attribute, { maxLength: 5 }),
 });
 

@@ -1,11 +1,22 @@
 // PutItem, UpdateItem, DeleteItem, BatchWriteItem and TransactWriteItems.
 
 import fc from "fast-check";
+import { defined, often, rarely } from "./chance.ts";
 import { condition, type Piece, type Speller, style, update } from "./expressions.ts";
 import { attributeUpdates, expected, type Legacy } from "./legacy.ts";
-import { capacity, collectionMetrics, onTable, PREFIX, type Step, scene, shapeOf, table, tableName } from "./operation.ts";
+import {
+  capacity,
+  collectionMetrics,
+  onTable,
+  PREFIX,
+  type Step,
+  scene,
+  shapeOf,
+  table,
+  tableName,
+} from "./operation.ts";
 import { key, keyPick } from "./shapes.ts";
-import { defined, item, itemPick, often, rarely } from "./values.ts";
+import { item, itemPick } from "./values.ts";
 
 const onFailure = fc.constantFrom(undefined, undefined, "ALL_OLD", "NONE");
 
@@ -24,7 +35,10 @@ const guard: fc.Arbitrary<Guard> = fc.oneof(
 );
 const guardOrLegacy: fc.Arbitrary<Guard> = fc.oneof(
   { weight: 8, arbitrary: guard },
-  { weight: 1, arbitrary: expected.map((legacy) => ({ expression: undefined, legacy, onFailure: undefined })) },
+  {
+    weight: 1,
+    arbitrary: expected.map((legacy) => ({ expression: undefined, legacy, onFailure: undefined })),
+  },
 );
 function guardMembers(guard: Guard, s: Speller): Record<string, unknown> {
   return defined({
@@ -98,7 +112,11 @@ export const updateItem: fc.Arbitrary<Step> = onTable(
     const { expression, legacy } = fields.changed;
     // The two dialects do not go together.
     const { guard } = fields;
-    const used: Guard = expression ? { ...guard, legacy: undefined } : legacy ? { ...guard, expression: undefined } : guard;
+    const used: Guard = expression
+      ? { ...guard, legacy: undefined }
+      : legacy
+        ? { ...guard, expression: undefined }
+        : guard;
     return {
       input: defined({
         TableName,

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { type Reply, statusOf, until, useBench } from "../support/bench.ts";
 import { startProxy } from "../support/proxy.ts";
 import { call, errorName } from "../support/raw-client.ts";
+import { startScriptedUpstream } from "../support/scripted-upstream.ts";
 
 const bench = useBench();
 const { P, D, p, d } = bench;
@@ -126,6 +127,34 @@ describe("errors in DynamoDB's shape", () => {
     }
   });
 
+  it("a strong read that names a member twice teaches nothing: its answer may be of another item", async () => {
+    const keySchema = [{ AttributeName: "pk", KeyType: "HASH" }];
+    const scripted = await startScriptedUpstream({
+      DescribeTable: () => ({
+        Table: {
+          TableName: "T",
+          TableStatus: "ACTIVE",
+          KeySchema: keySchema,
+          AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
+        },
+      }),
+      // A parser that takes the first of two.
+      GetItem: ({ bytes }) => ({ Item: { pk: { S: /"S":"(\d)"/.exec(bytes.toString())?.[1] } } }),
+      TransactGetItems: () => ({ Responses: [{ Item: { pk: { S: "1" } } }] }),
+    });
+    const proxy = await startProxy({ upstreamUrl: scripted.url });
+    try {
+      const twice = '"Key":{"pk":{"S":"1"}},"Key":{"pk":{"S":"2"}}';
+      await call(proxy.url, "GetItem", `{"TableName":"T",${twice},"ConsistentRead":true}`);
+      await call(proxy.url, "TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"T",${twice}}}]}`);
+      const two = await call(proxy.url, "GetItem", { TableName: "T", Key: { pk: { S: "2" } } });
+      expect(two.body).toEqual({ Item: { pk: { S: "2" } } });
+    } finally {
+      await proxy.stop();
+      await scripted.close();
+    }
+  });
+
   it("a body over 16 MiB", async () => {
     const body = Buffer.alloc(16 * 1024 * 1024 + 1, " ");
     const reply = await P("PutItem", body as never);
@@ -162,6 +191,16 @@ describe("what is no call of DynamoDB", () => {
     expect(reply.status).toBe(200);
     expect(reply.bytes.toString()).toBe("healthy: dynamodb.us-east-1.amazonaws.com ");
     checkFrame(reply);
+  });
+
+  it("bodies in chunks, and callers who ask before they send (Expect: 100-continue)", async () => {
+    const TableName = await bench.table();
+    const chunked = { headers: { "content-length": undefined, "transfer-encoding": "chunked" } };
+    const Item = { pk: { S: "1" }, v: { S: "x".repeat(200_000) } };
+    expect((await P("PutItem", { TableName, Item }, chunked)).status).toBe(200);
+    const asking = { headers: { expect: "100-continue" } };
+    const reply = await P("GetItem", { TableName, Key: { pk: { S: "1" } } }, asking);
+    expect([reply.status, reply.body]).toEqual([200, { Item }]);
   });
 
   it("other paths, methods and content types are 404", async () => {

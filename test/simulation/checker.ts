@@ -7,7 +7,8 @@
  * |---|---|
  * | GetItem, BatchGetItem, Query (table, LSI) | the newest write acknowledged before the read began |
  * | GetItem, BatchGetItem | and what a strong read had shown before that |
- * | a hit on a GSI, or on a Scan | the newest write acknowledged before the read began |
+ * | a hit on a Scan | the newest write acknowledged before the read began |
+| a hit on a GSI | the newest of them that moved or changed the item in the partition which is read |
  * | other Scans and GSI Queries, whatever passed by | what a direct eventually consistent read could have given |
  * | all | a direct read at the age that the TTL and the caller's wishes allow |
  * | strong, transactional | the newest commit when the read began |
@@ -94,7 +95,7 @@ export class Checker {
     let found = 0;
     for (const history of scope) {
       const item = shown.get(history.key);
-      const lowest = this.#lowest(history, bound, began);
+      const lowest = this.#lowest(history, bound, began, (image) => claim.belongs(image, life));
       if (item !== undefined) found += 1;
       const fault = item === undefined ? absence(history, lowest, claim) : presence(history, item, lowest, claim);
       if (fault !== undefined) return `${history.key} ${fault}`;
@@ -103,17 +104,19 @@ export class Checker {
   }
 
   /** The oldest commit of the item that may be shown. */
-  #lowest(history: ItemHistory, bound: Bound, began: Moment): number {
+  #lowest(history: ItemHistory, bound: Bound, began: Moment, belongs: (image: Item) => boolean): number {
     const { lagMs, ageMs, shared, refusedAtMs } = bound;
     const { deadlineMs } = this.#circumstances;
     if (bound.floor === "strong") return history.indexAt(began.ms - 1);
     const aged = history.indexAt(began.ms - ageMs - lagMs);
     if (bound.floor === "direct") return aged;
-    const unknown = bound.floor === "indexed" ? history.indexed : history.settled;
+    // A write tells of the index partitions that its item leaves and enters, not of those that others have told it to
+    // leave: 1 X leaves partition p · 2 Y deletes the item and is acknowledged · 3 until X is, p may show the item.
+    if (bound.floor === "indexed") return Math.max(aged, history.indexedAtTurn(began.turn, belongs));
     let floor = Math.max(
       history.acknowledged.at(began.turn),
       bound.floor === "shown" ? history.shown.at(began.turn) : 0,
-      shared ? unknown.before(began.ms - deadlineMs) : unknown.at(began.turn),
+      shared ? history.settled.before(began.ms - deadlineMs) : history.settled.at(began.turn),
     );
     if (refusedAtMs !== undefined) floor = Math.min(floor, history.indexAt(refusedAtMs - lagMs));
     return Math.max(aged, floor);

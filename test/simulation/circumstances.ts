@@ -52,9 +52,9 @@ export function circumstances(random: Random, operations: number): Circumstances
       describe: faulty ? random.pick([0, 0.1]) : 0,
     },
     slow: random.pick([0.02, 0.1, 0.3]),
-    slowMs: random.pick([40, 140]),
-    foreign: random.pick([0, 0, 0.03]),
-    schema: random.pick([0, 0, 0.003, 0.02]),
+    slowMs: random.pick([40, 140, 180]),
+    foreign: random.pick([0, 0, 0.03, 0.15]),
+    schema: random.pick([0, 0, 0.005, 0.03]),
   };
 }
 

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { parseObject } from "../../src/dynamodb/json-codec.ts";
 import type { Input } from "../../src/dynamodb/model.ts";
 import type { Reply } from "../../src/proxy/call.ts";
-import type { ModelTable, TableLife } from "./model-table.ts";
+import type { ItemHistory, ModelTable } from "./model-table.ts";
 import type { Effect, WriteResult } from "./model-writes.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 import { Violation } from "./violation.ts";
@@ -25,7 +25,6 @@ export interface WriteRecord {
   landedAtMs: number;
   /** An error of this call said that nothing was done. */
   refused: boolean;
-  acknowledged: boolean;
   unknown: boolean;
   /** Upstream said that an earlier attempt of the same call may have acted. */
   earlierUnknown: boolean;
@@ -38,8 +37,8 @@ interface LedgerOptions {
   readonly tables: ReadonlyMap<string, ModelTable>;
   readonly settleMs: number;
   readonly indexSettleMs: number;
-  /** No read takes longer. */
-  readonly deadlineMs: number;
+  /** How long after an unknown outcome a write may still land. */
+  readonly unknownOutcomeMs: number;
 }
 
 export class Ledger {
@@ -57,7 +56,7 @@ export class Ledger {
     if (record === undefined) {
       record = {
         ...{ operation, input, effects, asked: 0, sent: 0, result: undefined, landedAtMs: 0 },
-        ...{ refused: false, acknowledged: false, unknown: false, earlierUnknown: false, underWay: 0 },
+        ...{ refused: false, unknown: false, earlierUnknown: false, underWay: 0 },
       };
       this.#records.set(name, record);
     }
@@ -72,6 +71,11 @@ export class Ledger {
     record.sent += 1;
     if (record.sent > record.asked) throw new Violation(`write sent twice: ${operation} ${JSON.stringify(input)}`);
     return record;
+  }
+
+  /** The ReturnValues that the client itself asked for. */
+  wish(operation: string, input: Input): unknown {
+    return this.#records.get(nameOf(operation, input))?.input["ReturnValues"];
   }
 
   landed(record: WriteRecord, result: WriteResult): void {
@@ -89,11 +93,10 @@ export class Ledger {
       if (!isDeepStrictEqual(parseObject(reply.body), expected)) {
         throw new Violation(`reply to ${JSON.stringify(record.input)} is ${text(reply.body)}, not ${JSON.stringify(expected)}`);
       }
-      record.acknowledged = true;
-      for (const { history, index } of result.landed) history.acknowledged.raise(index, this.#options.time);
-      this.#end(result.ended);
+      this.#acknowledge(record);
     } else if (reply.status === 500 || record.earlierUnknown || text(reply.body).includes("InProgress")) {
       record.unknown = true;
+      this.#options.time.after(this.#options.unknownOutcomeMs, () => this.#acknowledge(record));
       if (record.result !== undefined) this.#raiseWhenSettled(record);
     } else {
       record.refused = true;
@@ -108,19 +111,27 @@ export class Ledger {
     }
   }
 
-  /** Not acknowledged, but landed: reads that begin when every replica has it must show it all the same. */
-  #raiseWhenSettled({ result, landedAtMs }: WriteRecord): void {
-    const { time, settleMs, indexSettleMs, deadlineMs } = this.#options;
-    const landed = result?.landed ?? [];
-    time.at(landedAtMs + settleMs, () => landed.forEach(({ history, index }) => history.settled.raise(index, time)));
-    time.at(landedAtMs + indexSettleMs, () => landed.forEach(({ history, index }) => history.indexed.raise(index, time)));
-    // A read that was on its way may be shared so long.
-    time.after(deadlineMs, () => this.#end(result?.ended ?? []));
+  /** From now on it counts: its client knows, or it can land no more, and reads are told apart from those before. */
+  #acknowledge({ result }: WriteRecord): void {
+    const { time } = this.#options;
+    for (const { history, index } of result?.landed ?? []) {
+      history.acknowledged.raise(index, time);
+      tellIndex(history, index, time.turn);
+    }
+    for (const life of result?.ended ?? []) this.#options.tables.get(life.table)?.floor.raise(life.number + 1, time);
   }
 
-  #end(lives: readonly TableLife[]): void {
-    for (const life of lives) this.#options.tables.get(life.table)?.floor.raise(life.number + 1, this.#options.time);
+  /** Not acknowledged, but landed: reads that begin when every replica has it must show it all the same. */
+  #raiseWhenSettled({ result, landedAtMs }: WriteRecord): void {
+    const { time, settleMs, indexSettleMs } = this.#options;
+    const landed = result?.landed ?? [];
+    time.at(landedAtMs + settleMs, () => landed.forEach(({ history, index }) => history.settled.raise(index, time)));
+    time.at(landedAtMs + indexSettleMs, () => landed.forEach(({ history, index }) => tellIndex(history, index, time.turn)));
   }
+}
+
+function tellIndex(history: ItemHistory, index: number, turn: number): void {
+  if (!history.indexedAt.has(index)) history.indexedAt.set(index, turn);
 }
 
 /** The request without ReturnValues, which the proxy may change. */

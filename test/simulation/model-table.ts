@@ -37,9 +37,10 @@ export class ItemHistory {
   readonly commits: Commit[] = [{ atMs: Number.NEGATIVE_INFINITY, image: undefined }];
   /** The newest commit that was acknowledged to its client. */
   readonly acknowledged = new Floor();
-  /** The newest of unknown outcome that its client was told of and that every replica has; the same for indexes. */
+  /** The newest of unknown outcome that its client was told of and that every replica has. */
   readonly settled = new Floor();
-  readonly indexed = new Floor();
+  /** For each commit: when it was acknowledged, or, its outcome unknown, told of and in every index. */
+  readonly indexedAt = new Map<number, number>();
   /** The newest commit that a strong read has shown to a client. */
   readonly shown = new Floor();
 
@@ -57,6 +58,17 @@ export class ItemHistory {
     let index = this.commits.length - 1;
     while (this.commits[index]!.atMs > ms) index -= 1;
     return index;
+  }
+
+  /** The newest commit told of before the event `turn` that left or entered the index partition which `belongs` names. */
+  indexedAtTurn(turn: number, belongs: (image: Item) => boolean): number {
+    for (let index = this.commits.length - 1; index > 0; index -= 1) {
+      const told = this.indexedAt.get(index);
+      if (told === undefined || told >= turn) continue;
+      const images = [this.commits[index]!.image, this.commits[index - 1]!.image];
+      if (images.some((image) => image !== undefined && belongs(image))) return index;
+    }
+    return 0;
   }
 
   /** @returns the new commit's index */

@@ -5,8 +5,10 @@ import { type Image, type ItemHistory, type KeyShape, type ModelTable, type Tabl
 
 /** One item's part of a write. The workload says it beside the request, so that the model parses no expressions. */
 export type Effect =
-  | { readonly kind: "put" | "insert"; readonly table: string; readonly item: Item }
-  | { readonly kind: "delete" | "check"; readonly table: string; readonly key: Item }
+  | { readonly kind: "put"; readonly table: string; readonly item: Item }
+  | { readonly kind: "insert"; readonly table: string; readonly item: Item }
+  | { readonly kind: "delete"; readonly table: string; readonly key: Item }
+  | { readonly kind: "check"; readonly table: string; readonly key: Item }
   | Update
   | { readonly kind: "create"; readonly table: string; readonly shape: KeyShape; readonly globalKey: string | undefined }
   | { readonly kind: "drop"; readonly table: string }

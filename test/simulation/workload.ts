@@ -87,6 +87,8 @@ export class ReadWorkload {
       return this.#wishing("Scan", { TableName, ...(IndexName && { IndexName }) });
     }
     const life = this.#tables.get(TableName)?.lives.at(-1);
+    const missing = kind === "index" ? life?.globalKey === undefined : kind === "local" && life?.shape.sort === undefined;
+    if (missing && this.#random.chance(0.9)) return this.one("query", TableName, key);
     const name = kind === "index" ? (life?.globalKey ?? "g") : (life?.shape.partition ?? "pk");
     const value = kind === "index" && name !== "sk" ? { S: this.#random.pick(groups) } : key[name];
     return this.#wishing("Query", {

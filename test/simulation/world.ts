@@ -5,9 +5,8 @@ import { MemoryTier } from "../../src/cache/memory-tier.ts";
 import { SingleFlight } from "../../src/cache/single-flight.ts";
 import type { CacheTier } from "../../src/cache/tier.ts";
 import { parseObject, toBytes } from "../../src/dynamodb/json-codec.ts";
-import type { TableSchema } from "../../src/dynamodb/model.ts";
-import { applyChange } from "../../src/invalidation/invalidator.ts";
-import { schemaTag } from "../../src/invalidation/tags.ts";
+import type { Input, TableSchema } from "../../src/dynamodb/model.ts";
+import { applyTableChange } from "../../src/invalidation/invalidator.ts";
 import type { InvalidationSource, Recorder } from "../../src/metrics/outcome.ts";
 import type { Call, Reply } from "../../src/proxy/call.ts";
 import type { Deps } from "../../src/proxy/deps.ts";
@@ -64,7 +63,7 @@ export class World {
     this.#random = random;
     this.#time = time;
     this.trace = new Trace(time, traced);
-    this.circumstances = circumstances(random, operations);
+    this.circumstances = { ...circumstances(random, operations), ...mutant?.focus };
     this.trace.add(() => JSON.stringify(this.circumstances));
     this.#ledger = new Ledger({ time, tables, ...this.circumstances });
     this.#model = new ModelDynamoDb({
@@ -104,11 +103,11 @@ export class World {
     const versions = mutant?.versions?.({ clock, slots }) ?? new VersionClock({ clock, slots });
     const memory = new MemoryTier({ versions, clock, bytesMax, entryBytesMax: bytesMax });
     const recorder = this.#recorder();
-    const parts = { versions, rule, clock, schemas: () => catalog, source: () => this.#source };
+    const wish = (operation: string, input: Input) => this.#ledger.wish(operation, input);
+    const parts = { versions, rule, clock, wish, schemas: () => this.#deps.schemas, source: () => this.#source };
     const cache: CacheTier = mutant?.cache?.(memory, parts) ?? memory;
     const upstream = mutant?.upstream?.(this.#model, cache, parts) ?? this.#model;
-    const onChange = ({ TableName, tableId }: TableSchema) =>
-      void applyChange({ table: TableName, source: "schema", tags: [schemaTag(tableId)] }, cache, recorder);
+    const onChange = (old: TableSchema) => void applyTableChange(old, unknownOutcomeMs, cache, recorder);
     const times = { refreshMs: 2_000, absentMs: 20, retryMs: 20, describeTimeoutMs: 100 };
     const catalog = new TableCatalog({ upstream, clock, onChange, tablesMax, ...times });
     const flightOptions = { clock, waitersMax: 20 };
@@ -141,10 +140,35 @@ export class World {
 
   #act(): void {
     const { foreign, schema } = this.circumstances;
-    if (this.#random.chance(foreign)) return this.#model.landForeign(this.#writes.foreign());
-    if (this.#random.chance(schema)) return this.#write(this.#writes.schema());
+    if (this.#random.chance(foreign)) return this.#writeAround();
+    if (this.#random.chance(schema)) return this.#changeSchema();
     if (this.#random.chance(0.8)) return this.#call(this.#reads.next());
     this.#write(this.#writes.next());
+  }
+
+  /** A writer who does not know us, and readers while the replicas still differ: one is sure, the next is not. */
+  #writeAround(): void {
+    const effect = this.#writes.foreign();
+    this.#model.landForeign([effect]);
+    if (this.#random.chance(0.5)) return;
+    const { settleMs } = this.circumstances;
+    const key = effect.kind === "put" ? effect.item : { ...this.#reads.key(), ...effect.key };
+    const moments = [1, 2, 3, 4, 5].map(() => this.#random.between(0, settleMs)).sort((a, b) => a - b);
+    for (const [at, waitMs] of moments.entries()) {
+      const strong = at === 2;
+      this.#time.after(waitMs, () => this.#call(this.#reads.one(strong ? "strong" : "item", effect.table, key)));
+    }
+  }
+
+  /** A change of a schema, with writes under way that were planned before it, and readers of what is new. */
+  #changeSchema(): void {
+    const { indexSettleMs } = this.circumstances;
+    for (const _ of [1, 2]) this.#write(this.#writes.next());
+    this.#write(this.#writes.schema());
+    for (const _ of [1, 2, 3, 4]) {
+      const waitMs = indexSettleMs + this.#random.between(0, 2 * indexSettleMs);
+      this.#time.after(waitMs, () => this.#call(this.#reads.one("index", "t", this.#reads.key())));
+    }
   }
 
   #write(ask: Ask): void {
@@ -210,6 +234,8 @@ export class World {
         const question = `${ask.operation} ${JSON.stringify(ask.input)} ${wishes(ask)}`;
         throw new Violation(`at ${began.ms} #${began.turn}: ${question}\n  ${told(reply)}\n  ${fault}\n  settleMs ${settleMs}`);
       }
+      // What passed by unread was not learned.
+      if (reply.reason === "unproven-request" || reply.reason === "no-schema") continue;
       const known = (this.#unknownAtMs.get(claimed.claim.table) ?? 0) < began.ms;
       if (claimed.strong && known && ask.operation !== "Query") this.#checker.learn(claimed.claim, this.#time, began);
     }

@@ -7,6 +7,7 @@ import type { GapReason, RecordChange } from "../../src/invalidation/change-sour
 import { StreamFollower } from "../../src/invalidation/stream-follower.ts";
 import type { StreamFollowerOptions } from "../../src/invalidation/stream-settings.ts";
 import { createDynamoDbClient } from "../../src/upstream/dynamodb-client.ts";
+import type { Upstream } from "../../src/upstream/upstream.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import type { ScriptedStreams } from "./scripted-streams.ts";
 import type { ModelShard, StreamModel } from "./stream-model.ts";
@@ -20,6 +21,8 @@ export interface FollowedStream {
   readonly follower: StreamFollower;
   /** What happened, in order; tests may write into it. */
   readonly diary: Entry[];
+  /** The most GetRecords calls that it had on their way at a time. */
+  readonly pollersMax: number;
   /** The canonical keys applied, in order, with repetitions. */
   applied(): string[];
   flushes(): GapReason[];
@@ -43,7 +46,21 @@ export function followStream(
   streamArn: string,
   options: Partial<StreamFollowerOptions> = {},
 ): FollowedStream {
-  const upstream = createDynamoDbClient({ upstream: url, region: "eu-west-1", attemptsMax: 1 });
+  const client = createDynamoDbClient({ upstream: url, region: "eu-west-1", attemptsMax: 1 });
+  let [pollers, pollersMax] = [0, 0];
+  const upstream: Upstream = {
+    async send(request) {
+      if (!request.target.endsWith(".GetRecords")) return client.send(request);
+      pollers += 1;
+      pollersMax = Math.max(pollersMax, pollers);
+      try {
+        return await client.send(request);
+      } finally {
+        pollers -= 1;
+      }
+    },
+    close: () => client.close(),
+  };
   const diary: Entry[] = [];
   const follower = new StreamFollower({
     streamArn,
@@ -63,11 +80,14 @@ export function followStream(
   return {
     follower,
     diary,
+    get pollersMax() {
+      return pollersMax;
+    },
     applied: () => diary.flatMap((entry) => (entry.kind === "applied" ? [entry.key] : [])),
     flushes: () => diary.flatMap((entry) => (entry.kind === "flushed" ? [entry.reason] : [])),
     async close() {
       await follower.stop();
-      await upstream.close();
+      await client.close();
     },
   };
 }
@@ -80,13 +100,12 @@ export function followModel(
 ): FollowedStream & { put(name: string, shard?: ModelShard): void } {
   server.add(model);
   let version = 0;
-  return {
-    ...followStream(server.url, model.arn, options),
-    put(name, shard) {
+  return Object.assign(followStream(server.url, model.arn, options), {
+    put(name: string, shard?: ModelShard) {
       version += 1;
       model.put({ pk: { S: name }, version: { N: String(version) } }, shard);
     },
-  };
+  });
 }
 
 /** Waits until it holds; fails with what is said of it. */

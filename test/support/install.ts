@@ -48,13 +48,14 @@ export async function run(
   try {
     return { code: 0, ...(await running) };
   } catch (error) {
-    const failure = error as { code?: unknown; stdout?: string; stderr?: string };
+    const failure = error as { code?: unknown; killed?: boolean; stdout?: string; stderr?: string };
+    if (failure.killed) throw new Error(`${command} ${argv.join(" ")} was ended after ${timeoutMs} ms`);
     if (typeof failure.code !== "number") throw error;
     return { code: failure.code, stdout: failure.stdout ?? "", stderr: failure.stderr ?? "" };
   }
 }
 
-/** Like run; an exit code other than 0 is an error with the program's last words. Answers standard output. */
+/** Like run; an exit code other than 0 is an error with its last words. Answers standard output. */
 export async function mustRun(
   command: string,
   argv: readonly string[],
@@ -62,7 +63,7 @@ export async function mustRun(
 ): Promise<string> {
   const { code, stdout, stderr } = await run(command, argv, options);
   if (code === 0) return stdout;
-  const words = (stderr.trim() || stdout.trim()).slice(-2000);
+  const words = `${stdout}\n${stderr}`.trim().slice(-2000);
   throw new Error(`${command} ${argv.join(" ")} ended with ${code}: ${words}`);
 }
 
@@ -92,11 +93,12 @@ export async function installPackages(...names: readonly string[]): Promise<void
   await mustRun("apt-get", install, { env, timeoutMs: 600_000 });
 }
 
-/** This process's environment with the Node.js that runs it first on the path, and without npm's own variables. */
+/** Set by npm and vitest for this run, or by a developer for this program. Registries and authorities stay. */
+const OURS = /^(npm_(?!config_)|npm_config_local_prefix$|VITEST|NODE_ENV$|NODE_OPTIONS$|DYNATIER_|AWS_)/;
+
+/** This process's environment as it was before npm and vitest, the Node.js that runs it first on the path. */
 export function plainEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|VITEST|NODE_|DYNATIER_|AWS_)/.test(name),
-  );
+  const kept = Object.entries(process.env).filter(([name]) => !OURS.test(name));
   const folders = (process.env.PATH ?? "").split(":").filter((folder) => !folder.includes("node_modules"));
   const PATH = [path.dirname(process.execPath), ...folders].join(":");
   return { ...Object.fromEntries(kept), PATH, ...more };
