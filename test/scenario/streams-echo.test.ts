@@ -27,6 +27,7 @@ async function upstreamReadsPerWrite(
     t.proxy.upstream.inject("GetRecords", { delayAfterMs: 50 });
     // The record of one write may meet the entry of the next if that follows within the stream's delay: not here.
     await sleep(writeEveryMs);
+    await t.through("GetItem", { Key });
     t.proxy.upstream.reset();
     let stopped = false;
     const reader = (async () => {
