@@ -15,9 +15,8 @@ import { ruleFor } from "./config/table-rules.ts";
 import { parseReply, toBytes } from "./dynamodb/json-codec.ts";
 import type { Input, TableSchema } from "./dynamodb/model.ts";
 import type { Freshness } from "./invalidation/freshness.ts";
-import { applyChange } from "./invalidation/invalidator.ts";
+import { applyTableChange } from "./invalidation/invalidator.ts";
 import type { StreamSupervisor } from "./invalidation/stream-supervisor.ts";
-import { schemaTag } from "./invalidation/tags.ts";
 import { createMetrics } from "./metrics/registry.ts";
 import type { Deps } from "./proxy/deps.ts";
 import { explain } from "./proxy/explain.ts";
@@ -88,8 +87,7 @@ class DynatierApp implements App {
       refreshMs: settings.schemaRefreshMs,
       tablesMax: settings.tablesMax,
       onChange: (old) => {
-        const change = { table: old.TableName, source: "schema", tags: [schemaTag(old.tableId)] } as const;
-        void applyChange(change, this.#cache, this.#metrics);
+        void applyTableChange(old, settings.unknownOutcomeMs, this.#cache, this.#metrics);
         this.#log.info({ table: old.TableName }, "the table was changed: what was cached of it is dropped");
       },
     });

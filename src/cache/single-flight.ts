@@ -24,6 +24,7 @@ interface Flight<T> {
   readonly abort: AbortController;
   readonly result: Promise<T>;
   waiters: number;
+  landed: boolean;
 }
 
 /** Thrown to a caller who finds `waitersMax` others waiting already. */
@@ -84,9 +85,12 @@ export class SingleFlight<T> {
   #start(key: CacheKey, stamp: number, read: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const abort = new AbortController();
     const startedAtMs = this.#clock.nowMs();
-    const result = read(abort.signal).finally(() => this.#forget(flight));
+    const result = read(abort.signal).finally(() => {
+      flight.landed = true;
+      this.#forget(flight);
+    });
     result.catch(() => {}); // Every waiter may have left; the failure is then nobody's.
-    const flight: Flight<T> = { key, stamp, startedAtMs, abort, result, waiters: 0 };
+    const flight: Flight<T> = { key, stamp, startedAtMs, abort, result, waiters: 0, landed: false };
     this.#flights.set(key, flight);
     return flight;
   }
@@ -103,7 +107,7 @@ export class SingleFlight<T> {
     } finally {
       this.#waiting -= 1;
       flight.waiters -= 1;
-      if (flight.waiters === 0) {
+      if (flight.waiters === 0 && !flight.landed) {
         this.#forget(flight);
         flight.abort.abort();
       }

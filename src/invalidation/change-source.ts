@@ -1,6 +1,6 @@
 /**
- * Where changes come from that did not pass through this proxy: the interface between a source (DynamoDB Streams;
- * Kinesis Data Streams could be another) and the cache that must hear of them.
+ * Where changes come from that did not pass through this proxy: the interface between a source (DynamoDB
+ * Streams; Kinesis Data Streams could be another) and the cache that must hear of them.
  */
 
 import type { Input } from "../dynamodb/model.ts";
@@ -11,7 +11,9 @@ export interface RecordChange {
   readonly change: ItemChange;
   /** The item afterwards; "absent" if it was removed; undefined where the source does not say. */
   readonly image: Input | "absent" | undefined;
-  /** When the change was made by the service's clock: UNIX milliseconds, rounded down; undefined if unknown. */
+  /**
+   * When the change was made by the service's clock: UNIX milliseconds, rounded down; undefined if unknown.
+   */
   readonly createdAtMs: number | undefined;
 }
 
@@ -54,8 +56,8 @@ export interface SourceState {
   readonly kind: "starting" | "following" | "stopped";
   readonly stopReason: GapReason | "stopped" | undefined;
   /**
-   * Moment of the monotonic clock: everything that the source has shown to have happened before it was applied.
-   * −Infinity before the first start; never goes back.
+   * Moment of the monotonic clock: everything that the source has shown to have happened before it was
+   * applied. −Infinity before the first start; never goes back.
    */
   readonly caughtUpAtMs: number;
   /** Now minus caughtUpAtMs. */

@@ -6,15 +6,20 @@ import type { Shard } from "./stream-api.ts";
 export type ShardTree = ReadonlyMap<string, Shard>;
 
 export interface Unseen {
-  /** Shards to be read from their beginning: the eldest that were never seen, each with a parent that is done. */
+  /**
+   * Shards to be read from their beginning: the eldest that were never seen, each with a parent that is
+   * done.
+   */
   readonly eldest: readonly Shard[];
-  /** True if the parents of one are neither known nor listed: they, and their records, may have been trimmed. */
+  /**
+   * True if the parents of one are neither known nor listed: they, and their records, may have been trimmed.
+   */
   readonly orphaned: boolean;
 }
 
 /**
- * Pages of a description in any order, with repetitions, as one tree. A shard listed as open on one page and as
- * closed on a later one is closed.
+ * Pages of a description in any order, with repetitions, as one tree. A shard listed as open on one page and
+ * as closed on a later one is closed.
  */
 export function addShards(tree: Map<string, Shard>, shards: readonly Shard[]): void {
   for (const shard of shards) {
@@ -76,7 +81,8 @@ export class ShardLineage {
 
   /**
    * Shards that none of ours will lead to: starting from each open shard that is not known, up to its eldest
-   * unknown ancestor. Nothing if that one's parent is still current: it will be found when the parent is done.
+   * unknown ancestor. Nothing if that one's parent is still current: it will be found when the parent is
+   * done.
    */
   unseen(tree: ShardTree): Unseen {
     const eldest = new Map<string, Shard>();

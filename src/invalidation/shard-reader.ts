@@ -223,7 +223,9 @@ export class ShardReader {
 /** With each page that comes, the pace after throttling recovers so much. */
 const paceRecovery = 0.9;
 
-/** What an error takes from us: the position in the shard, the iterator ("renew"), or only time (undefined). */
+/**
+ * What an error takes from us: the position in the shard, the iterator ("renew"), or only time (undefined).
+ */
 function gapOf(failure: StreamError, reading: boolean): GapReason | "renew" | undefined {
   if (failure.kind === "trimmed") return "trimmed data";
   if (failure.kind === "gone") return "shard gone";

@@ -43,9 +43,9 @@ export interface RecordPage {
 }
 
 /**
- * "expired": the iterator is too old · "trimmed": records before the position are gone · "gone": no such stream
- * or shard · "refused": the request itself · "throttled" · "unavailable": anything else that may pass ·
- * "aborted": by our own signal.
+ * "expired": the iterator is too old · "trimmed": records before the position are gone · "gone": no such
+ * stream or shard · "refused": the request itself · "throttled" · "unavailable": anything else that may pass
+ * · "aborted": by our own signal.
  */
 export type StreamErrorKind =
   | "expired"
@@ -65,7 +65,10 @@ export class StreamError extends Error {
   }
 }
 
-/** API_streams_GetRecords and its neighbours, "Errors"; and CommonErrors. Others may pass (expired credentials). */
+/**
+ * API_streams_GetRecords and its neighbours, "Errors"; and CommonErrors. Others may pass (expired
+ * credentials).
+ */
 const kinds: ReadonlyMap<string | undefined, StreamErrorKind> = new Map<string, StreamErrorKind>([
   ["ExpiredIteratorException", "expired"],
   ["TrimmedDataAccessException", "trimmed"],
@@ -81,8 +84,8 @@ const kinds: ReadonlyMap<string | undefined, StreamErrorKind> = new Map<string, 
 const pageRecordsMax = 1_000;
 const pageShardsMax = 100;
 /**
- * A page ends before 1 MB. One record has at most two images of 400 KB, so one that ended for its size has more
- * bytes than this.
+ * A page ends before 1 MB. One record has at most two images of 400 KB, so one that ended for its size has
+ * more bytes than this.
  */
 const fullPageBytes = 128 * 1_024;
 

@@ -1,7 +1,8 @@
 /**
- * Follows one DynamoDB stream for as long as there is one. Every following begins in this order, the first and each
- * after a gap: **iterators, flush, records**. The other way round would lose a write: 1 flush · 2 somebody reads the
- * old item and stores it · 3 the item is written · 4 the LATEST iterator stands behind that record.
+ * Follows one DynamoDB stream for as long as there is one. Every following begins in this order, the first
+ * and each after a gap: **iterators, flush, records**. The other way round would lose a write: 1 flush · 2
+ * somebody reads the old item and stores it · 3 the item is written · 4 the LATEST iterator stands behind
+ * that record.
  */
 
 import { fullJitterMs } from "../util/backoff.ts";

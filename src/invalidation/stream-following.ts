@@ -74,7 +74,9 @@ export class StreamFollowing {
     this.#end.abort();
   }
 
-  /** Waits until the stream is there and gets an iterator for every open shard. Look at outcome afterwards. */
+  /**
+   * Waits until the stream is there and gets an iterator for every open shard. Look at outcome afterwards.
+   */
   async stand(): Promise<void> {
     await this.#guarded(async () => {
       const shards = await this.#shardsAtStart();
@@ -84,7 +86,9 @@ export class StreamFollowing {
     this.#stands = true;
   }
 
-  /** Reads until there is an outcome or abort(). Only after a flush: what was written before it is not read. */
+  /**
+   * Reads until there is an outcome or abort(). Only after a flush: what was written before it is not read.
+   */
   async follow(): Promise<void> {
     const nowMs = this.#settings.clock.nowMs();
     for (const reader of this.#front) this.#readers.push(reader, nowMs);

@@ -1,4 +1,5 @@
-// Lists a stream's shards: all of them page by page, or the children of one where the service knows the filter.
+// Lists a stream's shards: all of them page by page, or the children of one where the service knows the
+// filter.
 
 import { fullJitterMs } from "../util/backoff.ts";
 import type { GapReason } from "./change-source.ts";
@@ -71,8 +72,8 @@ export class StreamLister {
   }
 
   /**
-   * The children of a shard, and the stream's status. Undefined if the filter did not help: everything must be
-   * listed.
+   * The children of a shard, and the stream's status. Undefined if the filter did not help: everything must
+   * be listed.
    */
   async children(
     shardId: string,

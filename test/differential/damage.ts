@@ -104,6 +104,8 @@ export const damages: Readonly<Record<string, Damage>> = {
     "Key" in input || "Item" in input ? { ...input, ReturnValues: "SOME" } : undefined,
   wrongReturnValues: (input) => ("Item" in input ? { ...input, ReturnValues: "UPDATED_NEW" } : undefined),
   badCapacity: member("ReturnConsumedCapacity", "SOME"),
+  badMetrics: member("ReturnItemCollectionMetrics", "SOME"),
+  badOnFailure: member("ReturnValuesOnConditionCheckFailure", "SOME"),
   badSelect: (input) => ("Key" in input ? undefined : { ...input, Select: "SOME" }),
   countAndProjection: (input) =>
     "ProjectionExpression" in input ? { ...input, Select: "COUNT" } : undefined,
@@ -147,7 +149,8 @@ export function damaged(step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
           const input = first(wire.input) ?? second(wire.input);
           // Of a write that is no JSON object the proxy says so itself, on purpose (wire/unreadable-writes.test.ts).
           if (input === undefined || (typeof input === "string" && !reads.has(wire.operation))) return wire;
-          return { ...wire, input };
+          const { follow, ...rest } = wire;
+          return { ...rest, input, ...(follow && { follow: "pages" }) };
         }),
     }));
 }

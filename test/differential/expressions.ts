@@ -5,7 +5,7 @@ import { reservedWords } from "../../src/dynamodb/expression/reserved-words.ts";
 import type { AttributeValue } from "../../src/dynamodb/model.ts";
 import { often, rarely } from "./chance.ts";
 import { type KeyName, keyValue, type Pick, rangePick, type Shape } from "./shapes.ts";
-import { listValue, numberValue, type Path, path, setValue, textValue, value } from "./values.ts";
+import { inOrder, listValue, numberValue, type Path, path, setValue, textValue, value } from "./values.ts";
 
 export interface Style {
   readonly prefix: string;
@@ -109,8 +109,8 @@ const leaf: fc.Arbitrary<Piece> = fc.oneof(
       (s) =>
         `size(${s.path(found)})>=${s.value(size)}`,
   ),
-  fc.tuple(pair, numberValue, numberValue).map(
-    ([[found], low, high]): Piece =>
+  fc.tuple(pair, inOrder).map(
+    ([[found], [low, high]]): Piece =>
       (s) => {
         return `${s.path(found)} ${s.join([`${s.word("between")} ${s.value(low)}`, s.value(high)], "and")}`;
       },
@@ -175,14 +175,18 @@ export const condition: fc.Arbitrary<Piece> = fc.oneof(
 
 /** A ProjectionExpression. Paths overlap now and then, which DynamoDB refuses. */
 export const projection: fc.Arbitrary<Piece> = fc
-  .uniqueArray(path, { minLength: 1, maxLength: 3, selector: (one) => one.join("/") })
-  .map(
-    (paths) => (s) =>
-      s.join(
-        paths.map((one) => s.path(one)),
-        ",",
-      ),
-  );
+  .tuple(fc.uniqueArray(path, { minLength: 1, maxLength: 4, comparator: overlap }), rarely(path, 40))
+  .map(([paths, another]) => (s) => {
+    const all = another ? [...paths, another] : paths;
+    return s.join(
+      all.map((one) => s.path(one)),
+      ",",
+    );
+  });
+
+function overlap(a: Path, b: Path): boolean {
+  return a.slice(0, b.length).join("/") === b.slice(0, a.length).join("/");
+}
 
 interface Action {
   readonly clause: "SET" | "REMOVE" | "ADD" | "DELETE";
@@ -191,8 +195,15 @@ interface Action {
 }
 
 const target = fc.constantFrom<Path>(
-  ...[["x"], ["y"], ["n"], ["m"], ["l"], ["m", "a"], ["m", "b"], ["l", 0], ["l", 1], ["l", 7]],
-  ...[["status"], ["a.b"], ["__proto__"], ["m", "l", 0]],
+  ...[["x"], ["x"], ["y"], ["y"], ["n"], ["n"], ["m"], ["l"], ["status"], ["a.b"], ["__proto__"]],
+  ...[
+    ["m", "a"],
+    ["m", "b"],
+    ["l", 0],
+    ["l", 1],
+    ["l", 7],
+    ["m", "l", 0],
+  ],
 );
 const set = (found: Path, operand: Piece): Action => {
   return { clause: "SET", target: found, write: (s) => `${s.path(found)} = ${operand(s)}` };

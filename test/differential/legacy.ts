@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { AttributeValue } from "../../src/dynamodb/model.ts";
 import { defined } from "./chance.ts";
 import { type KeyName, keyValue, type Pick, rangePick, type Shape } from "./shapes.ts";
-import { listValue, numberValue, setValue, textValue, value } from "./values.ts";
+import { inOrder, listValue, numberValue, setValue, textValue, value } from "./values.ts";
 
 export type Legacy = (shape: Shape) => Record<string, unknown>;
 
@@ -16,17 +16,15 @@ export const attributesToGet: fc.Arbitrary<readonly string[]> = fc.uniqueArray(
   { minLength: 1, maxLength: 3 },
 );
 
+const several = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLength: 3 });
 const condition: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   fc
     .tuple(fc.constantFrom("EQ", "NE", "LE", "LT", "GE", "GT"), fc.oneof(textValue, numberValue))
     .map(compared),
   fc.tuple(fc.constantFrom("CONTAINS", "NOT_CONTAINS", "BEGINS_WITH"), textValue).map(compared),
   fc.constantFrom("NULL", "NOT_NULL").map((ComparisonOperator) => ({ ComparisonOperator })),
-  fc.tuple(numberValue, numberValue).map((AttributeValueList) => ({
-    ComparisonOperator: "BETWEEN",
-    AttributeValueList,
-  })),
-  fc.array(fc.oneof(textValue, numberValue), { minLength: 1, maxLength: 3 }).map((AttributeValueList) => ({
+  inOrder.map((AttributeValueList) => ({ ComparisonOperator: "BETWEEN", AttributeValueList })),
+  fc.oneof(several(textValue), several(numberValue)).map((AttributeValueList) => ({
     ComparisonOperator: "IN",
     AttributeValueList,
   })),
@@ -36,17 +34,27 @@ function compared([ComparisonOperator, given]: readonly [string, AttributeValue]
   return { ComparisonOperator, AttributeValueList: [given] };
 }
 
-const conditions = fc
-  .uniqueArray(fc.tuple(name, condition), { minLength: 1, maxLength: 2, selector: ([one]) => one })
-  .map((entries) => Object.fromEntries(entries));
-const operator = fc.constantFrom(undefined, undefined, "AND", "OR");
-
-/** QueryFilter or ScanFilter, with a ConditionalOperator now and then. */
-export function legacyFilter(member: "QueryFilter" | "ScanFilter"): fc.Arbitrary<Record<string, unknown>> {
-  return fc
-    .tuple(conditions, operator)
-    .map(([given, ConditionalOperator]) => defined({ [member]: given, ConditionalOperator }));
+/** One to three conditions on different attributes; with several, a ConditionalOperator now and then. */
+function conditions(
+  member: "QueryFilter" | "ScanFilter" | "Expected",
+  on: fc.Arbitrary<string>,
+  one: fc.Arbitrary<object>,
+): fc.Arbitrary<Record<string, unknown>> {
+  const entries = fc.uniqueArray(fc.tuple(on, one), {
+    minLength: 1,
+    maxLength: 3,
+    selector: ([found]) => found,
+  });
+  return fc.tuple(entries, fc.constantFrom(undefined, "AND", "OR")).map(([found, operator]) =>
+    defined({
+      [member]: Object.fromEntries(found),
+      ConditionalOperator: found.length > 1 ? operator : undefined,
+    }),
+  );
 }
+
+export const queryFilter = conditions("QueryFilter", name, condition);
+export const scanFilter = conditions("ScanFilter", name, condition);
 
 const expectation = fc.oneof(
   condition,
@@ -54,18 +62,7 @@ const expectation = fc.oneof(
   fc.oneof(textValue, numberValue).map((Value) => ({ Value, Exists: true })),
   fc.constant({ Exists: false }),
 );
-export const expected: fc.Arbitrary<Record<string, unknown>> = fc
-  .tuple(
-    fc.uniqueArray(fc.tuple(fc.oneof(name, fc.constant("pk")), expectation), {
-      minLength: 1,
-      maxLength: 2,
-      selector: ([one]) => one,
-    }),
-    operator,
-  )
-  .map(([entries, ConditionalOperator]) =>
-    defined({ Expected: Object.fromEntries(entries), ConditionalOperator }),
-  );
+export const expected = conditions("Expected", fc.oneof(name, fc.constant("pk")), expectation);
 
 type Change = readonly [string, (shape: Shape) => Record<string, unknown>];
 const change: fc.Arbitrary<Change> = fc.oneof(

@@ -80,33 +80,34 @@ const plainPath = fc.constantFrom<Path>(["x"], ["n"], ["m"], ["m", "a"], ["l", 0
 const onFailure = rarely(fc.constant("ALL_OLD"), 5);
 
 /** Of a whole table, a partition, one item or an index; now and then with a further condition. */
-const select: fc.Arbitrary<Writer> = fc
-  .record({
-    table,
-    key: keyPick,
-    where: fc.constantFrom("item", "item", "partition", "index", "table"),
-    paths: often(
-      fc.uniqueArray(plainPath, { minLength: 1, maxLength: 3, selector: (one) => one.join("/") }),
-      1,
-    ),
-    condition: rarely(fc.tuple(plainPath, value), 4),
-    literals,
-  })
-  .map((fields) => (world) => {
-    const shape = shapeOf(world, fields.table);
-    const values = new Values(fields.literals);
-    const index = fields.where === "index" ? targets(shape).at(-1) : undefined;
-    const from = `"${tableName(fields.table)}"${index?.name ? `."${index.name}"` : ""}`;
-    const conditions: string[] = [];
-    if (index)
-      conditions.push(`"${index.hash}" = ${values.of(keyValue(shape, index.hash, fields.key.hash))}`);
-    else if (fields.where !== "table")
-      conditions.push(whereKey(shape, fields.key, values, fields.where === "item"));
-    if (fields.condition)
-      conditions.push(`${named(fields.condition[0])} = ${values.of(fields.condition[1])}`);
-    const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
-    return values.statement(`SELECT ${fields.paths?.map(named).join(", ") ?? "*"} FROM ${from}${where}`);
-  });
+const select = (where: fc.Arbitrary<string>): fc.Arbitrary<Writer> =>
+  fc
+    .record({
+      table,
+      key: keyPick,
+      where,
+      paths: often(
+        fc.uniqueArray(plainPath, { minLength: 1, maxLength: 3, selector: (one) => one.join("/") }),
+        1,
+      ),
+      condition: rarely(fc.tuple(plainPath, value), 4),
+      literals,
+    })
+    .map((fields) => (world) => {
+      const shape = shapeOf(world, fields.table);
+      const values = new Values(fields.literals);
+      const index = fields.where === "index" ? targets(shape).at(-1) : undefined;
+      const from = `"${tableName(fields.table)}"${index?.name ? `."${index.name}"` : ""}`;
+      const conditions: string[] = [];
+      if (index)
+        conditions.push(`"${index.hash}" = ${values.of(keyValue(shape, index.hash, fields.key.hash))}`);
+      else if (fields.where !== "table")
+        conditions.push(whereKey(shape, fields.key, values, fields.where === "item"));
+      if (fields.condition)
+        conditions.push(`${named(fields.condition[0])} = ${values.of(fields.condition[1])}`);
+      const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
+      return values.statement(`SELECT ${fields.paths?.map(named).join(", ") ?? "*"} FROM ${from}${where}`);
+    });
 
 const insert: fc.Arbitrary<Writer> = fc
   .record({ table, item: itemPick, literals, onFailure })
@@ -122,45 +123,49 @@ function insertText(world: World, table: number, picked: ItemPick, values: Value
   return `INSERT INTO "${tableName(table)}" VALUE {${members.join(", ")}}`;
 }
 
-const returning = fc.constantFrom(
+const nothing = fc.constant("");
+const oldImage = fc.constantFrom("", "", " RETURNING ALL OLD *");
+const anyImage = fc.constantFrom(
   ...["", "", "", " RETURNING ALL NEW *", " RETURNING ALL OLD *", " RETURNING MODIFIED NEW *"],
   " RETURNING MODIFIED OLD *",
 );
 /** SET or, without a value, REMOVE. Of index keys only scalars: DynamoDB Local never ends an index over others. */
-const change: fc.Arbitrary<readonly [Path, AttributeValue | undefined]> = fc.oneof(
+const assignment: fc.Arbitrary<readonly [Path, AttributeValue | undefined]> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(plainPath, often(value, 4)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant<Path>(["gk"]), often(scalarValue, 4)) },
 );
-const update: fc.Arbitrary<Writer> = fc
-  .record({
-    table,
-    key: keyPick,
-    changes: fc.uniqueArray(change, { minLength: 1, maxLength: 2, selector: ([path]) => path[0] }),
-    condition: rarely(plainPath, 5),
-    isWhole: rarely(fc.constant(false), 12),
-    returning,
-    literals,
-    onFailure,
-  })
-  .map((fields) => (world) => {
-    const values = new Values(fields.literals);
-    const changes = fields.changes.map(([path, given]) =>
-      given === undefined ? `REMOVE ${named(path)}` : `SET ${named(path)} = ${values.of(given)}`,
-    );
-    const where = whereKey(shapeOf(world, fields.table), fields.key, values, fields.isWhole ?? true);
-    const more = fields.condition ? ` AND ${named(fields.condition)} IS NOT MISSING` : "";
-    const text = `UPDATE "${tableName(fields.table)}" ${changes.join(" ")} WHERE ${where}${more}`;
-    return withFailure(values.statement(text + fields.returning), fields.onFailure);
-  });
+const update = (returning: fc.Arbitrary<string>): fc.Arbitrary<Writer> =>
+  fc
+    .record({
+      table,
+      key: keyPick,
+      changes: fc.uniqueArray(assignment, { minLength: 1, maxLength: 2, selector: ([path]) => path[0] }),
+      condition: rarely(plainPath, 5),
+      isWhole: rarely(fc.constant(false), 12),
+      returning,
+      literals,
+      onFailure,
+    })
+    .map((fields) => (world) => {
+      const values = new Values(fields.literals);
+      const changes = fields.changes.map(([path, given]) =>
+        given === undefined ? `REMOVE ${named(path)}` : `SET ${named(path)} = ${values.of(given)}`,
+      );
+      const where = whereKey(shapeOf(world, fields.table), fields.key, values, fields.isWhole ?? true);
+      const more = fields.condition ? ` AND ${named(fields.condition)} IS NOT MISSING` : "";
+      const text = `UPDATE "${tableName(fields.table)}" ${changes.join(" ")} WHERE ${where}${more}`;
+      return withFailure(values.statement(text + fields.returning), fields.onFailure);
+    });
 
-const remove: fc.Arbitrary<Writer> = fc
-  .record({ table, key: keyPick, isOld: rarely(fc.constant(" RETURNING ALL OLD *"), 3), literals, onFailure })
-  .map(({ table, key, isOld, literals, onFailure }) => (world) => {
-    const values = new Values(literals);
-    const where = whereKey(shapeOf(world, table), key, values);
-    const text = `DELETE FROM "${tableName(table)}" WHERE ${where}${isOld ?? ""}`;
-    return withFailure(values.statement(text), onFailure);
-  });
+const remove = (returning: fc.Arbitrary<string>): fc.Arbitrary<Writer> =>
+  fc
+    .record({ table, key: keyPick, returning, literals, onFailure })
+    .map(({ table, key, returning, literals, onFailure }) => (world) => {
+      const values = new Values(literals);
+      const where = whereKey(shapeOf(world, table), key, values);
+      const text = `DELETE FROM "${tableName(table)}" WHERE ${where}${returning}`;
+      return withFailure(values.statement(text), onFailure);
+    });
 
 /** Transactions only: EXISTS. */
 const exists: fc.Arbitrary<Writer> = fc
@@ -190,7 +195,12 @@ const broken: fc.Arbitrary<Writer> = fc
     `DROP TABLE "%%tbl0"`,
   )
   .map((Statement) => () => ({ Statement }));
-const write = fc.oneof(insert, update, update, remove);
+const change = update(anyImage);
+const write = fc.oneof(insert, change, change, remove(oldImage));
+/** Transactions know no RETURNING. */
+const transactWrite = fc.oneof(insert, update(nothing), update(nothing), remove(nothing), exists);
+const wholeKey = fc.oneof({ weight: 12, arbitrary: fc.constant("item") }, fc.constant("partition"));
+const anywhere = fc.constantFrom("item", "item", "partition", "index", "table");
 
 function wire(operation: string, input: Record<string, unknown>, pages = false): Wire {
   return { operation, input: defined(input), ...(pages && { follow: "pages" as const }) };
@@ -199,7 +209,7 @@ function wire(operation: string, input: Record<string, unknown>, pages = false):
 export const executeStatement: fc.Arbitrary<Step> = fc
   .record({
     writer: fc.oneof(
-      { weight: 15, arbitrary: select.map((writer) => ({ writer, reads: true })) },
+      { weight: 15, arbitrary: select(anywhere).map((writer) => ({ writer, reads: true })) },
       { weight: 20, arbitrary: write.map((writer) => ({ writer, reads: false })) },
       { weight: 1, arbitrary: broken.map((writer) => ({ writer, reads: false })) },
     ),
@@ -216,7 +226,8 @@ export const executeStatement: fc.Arbitrary<Step> = fc
   }));
 
 const many = (one: fc.Arbitrary<Writer>) => fc.array(one, { minLength: 1, maxLength: 3 });
-const readItem = select; // Of which a batch takes only those of one item; the others are its errors.
+/** Batches and transactions read whole keys only; others are their errors. */
+const readItem = select(wholeKey);
 
 export const batchExecuteStatement: fc.Arbitrary<Step> = fc
   .record({ writers: fc.oneof(many(write), many(readItem), many(fc.oneof(write, readItem))), capacity })
@@ -231,7 +242,7 @@ export const batchExecuteStatement: fc.Arbitrary<Step> = fc
 
 export const executeTransaction: fc.Arbitrary<Step> = fc
   .record({
-    writers: fc.oneof(many(write), many(fc.oneof(write, write, exists)), many(readItem)),
+    writers: fc.oneof(many(transactWrite), many(transactWrite), many(readItem)),
     token,
     again: often(fc.integer({ min: 0, max: 5 }), 1),
     capacity,

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { defined, often, rarely } from "./chance.ts";
 import { filter, type Piece, type Speller } from "./expressions.ts";
-import { legacyFilter, legacyRange } from "./legacy.ts";
+import { legacyRange, queryFilter, scanFilter } from "./legacy.ts";
 import { capacity, onTable, type Step } from "./operation.ts";
 import { type Cut, cut, cutMembers } from "./reads.ts";
 import {
@@ -88,11 +88,11 @@ interface Filtered {
   readonly expression: Piece | undefined;
   readonly legacy: Record<string, unknown> | undefined;
 }
-function filtered(member: "QueryFilter" | "ScanFilter"): fc.Arbitrary<Filtered> {
+function filtered(legacyFilter: fc.Arbitrary<Record<string, unknown>>): fc.Arbitrary<Filtered> {
   return fc.oneof(
     { weight: 4, arbitrary: fc.constant({ expression: undefined, legacy: undefined }) },
     { weight: 4, arbitrary: filter.map((expression) => ({ expression, legacy: undefined })) },
-    { weight: 1, arbitrary: legacyFilter(member).map((legacy) => ({ expression: undefined, legacy })) },
+    { weight: 1, arbitrary: legacyFilter.map((legacy) => ({ expression: undefined, legacy })) },
   );
 }
 
@@ -144,7 +144,7 @@ export const query: fc.Arbitrary<Step> = onTable(
   fc.record({
     ...shared,
     asked,
-    filter: filtered("QueryFilter"),
+    filter: filtered(queryFilter),
     legacyKey: fc.constantFrom(true, false, false, false),
     forward: fc.constantFrom(undefined, undefined, true, false, false),
     startAt: rarely(rangePick, 12),
@@ -184,7 +184,7 @@ export const scan: fc.Arbitrary<Step> = onTable(
   "Scan",
   fc.record({
     ...shared,
-    filter: filtered("ScanFilter"),
+    filter: filtered(scanFilter),
     segments: fc.constantFrom(undefined, undefined, undefined, 1, 2, 3),
   }),
   (fields, { TableName, shape, speller }) => {

@@ -62,7 +62,7 @@ const index: fc.Arbitrary<Step> = fc
 
 /** Index changes take DynamoDB Local a second each, so they are rare. */
 export const schemaChange: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: recreate },
-  { weight: 8, arbitrary: restore },
+  { weight: 22, arbitrary: recreate },
+  { weight: 22, arbitrary: restore },
   { weight: 1, arbitrary: index },
 );

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { rarely } from "./chance.ts";
 import { damaged } from "./damage.ts";
+import { withNeighbour } from "./neighbours.ts";
 import type { Step } from "./operation.ts";
 import { batchExecuteStatement, executeStatement, executeTransaction } from "./partiql.ts";
 import { query, scan } from "./queries.ts";
@@ -45,6 +46,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .tuple(reads, fc.integer({ min: 0, max: 8 }))
       .map(([read, againAfter]) => ({ ...read, againAfter })),
   },
+  { weight: 6, arbitrary: withNeighbour(reads) },
   { weight: 5, arbitrary: damaged(valid) },
   { weight: 1, arbitrary: schemaChange },
   { weight: 1, arbitrary: describeTable },

@@ -33,7 +33,7 @@ export interface Target {
 }
 
 const keyType = fc.constantFrom<KeyType>("S", "N", "B");
-const projected = fc.constantFrom<Projected>("ALL", "ALL", "KEYS_ONLY", ["x", "m"]);
+const projected = fc.constantFrom<Projected>("ALL", "ALL", "ALL", "KEYS_ONLY", ["x", "m"]);
 const gsi = (name: string, ...halves: readonly (readonly [KeyName, KeyName?])[]): fc.Arbitrary<Gsi> =>
   fc
     .tuple(fc.constantFrom(...halves), projected)

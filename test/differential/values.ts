@@ -30,6 +30,13 @@ const text = fc.constantFrom("a", "b", "ab", "abc", "", "N", "ä€😀", 'q"\\\
 const base64 = fc.constantFrom("YQ==", "YWI=", "", "/+8=", "AAEC");
 
 export const numberValue: fc.Arbitrary<AttributeValue> = numberText.map((N) => ({ N }));
+/** Two bounds, mostly the lower one first. */
+export const inOrder: fc.Arbitrary<readonly [AttributeValue, AttributeValue]> = fc
+  .tuple(numberText, numberText, rarely(fc.constant(true), 20))
+  .map(([a, b, asTheyCome]) => {
+    const [low, high] = asTheyCome || Number(a) <= Number(b) ? [a, b] : [b, a];
+    return [{ N: low }, { N: high }];
+  });
 export const textValue: fc.Arbitrary<AttributeValue> = text.map((S) => ({ S }));
 const set = <T>(element: fc.Arbitrary<T>, equal: (value: T) => unknown = (value) => value) =>
   fc.uniqueArray(element, { minLength: 1, maxLength: 3, selector: equal });

@@ -1,25 +1,26 @@
 /**
- * The contract (docs/CONSISTENCY.md, one node) as a check of every single answer. An answer is right if, for some life
- * of its table that may still be shown, each item in it is a state that the item really had, each item missing from it
- * really was not there, and none of these states is older than the read's bound:
+ * The contract (docs/CONSISTENCY.md, one node) as a check of every single answer. An answer is right if, for
+ * some life of its table that may still be shown, each item in it is a state that the item really had, each
+ * item missing from it really was not there, and none of these states is older than the read's bound:
  *
  * | read | never older than |
  * |---|---|
  * | GetItem, BatchGetItem, Query (table, LSI) | the newest write acknowledged before the read began |
  * | GetItem, BatchGetItem | and what a strong read had shown before that |
  * | a hit on a Scan | the newest write acknowledged before the read began |
-| a hit on a GSI | the newest of them that moved or changed the item in the partition which is read |
- * | other Scans and GSI Queries, whatever passed by | what a direct eventually consistent read could have given |
+ * | a hit on a GSI | the newest of them that moved or changed the item in the partition which is read |
+ * | other Scans and GSI Queries, what passed by | what a direct eventually consistent read could give |
  * | all | a direct read at the age that the TTL and the caller's wishes allow |
  * | strong, transactional | the newest commit when the read began |
  *
- * A write of unknown outcome counts as acknowledged once its client has heard so and every replica has it. An answer
- * shared with a read on its way is held to that for the moment when that read may have begun; what was acknowledged
- * counts in full. While strong reads are refused, those who needed them get what a direct read gives.
+ * A write of unknown outcome counts as acknowledged once its client has heard so and every replica has it. An
+ * answer shared with a read on its way is held to that for the moment when that read may have begun; what was
+ * acknowledged counts in full. While strong reads are refused, those who needed them get what a direct read
+ * gives.
  */
 
 import { isDeepStrictEqual } from "node:util";
-import { type Input, isObject, type Item } from "../../src/dynamodb/model.ts";
+import { type Input, type Item, isObject } from "../../src/dynamodb/model.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { projected } from "./model-reads.ts";
 import { type Image, type ItemHistory, type ModelTable, type TableLife, versionOf } from "./model-table.ts";
@@ -66,7 +67,9 @@ export class Checker {
     const table = this.#tables.get(claim.table);
     if (table === undefined) return `no table ${claim.table}`;
     const floor = bound.floor === "direct" || bound.floor === "strong" ? 0 : table.floor.at(began.turn);
-    const lives = table.lives.filter((life) => life.number >= floor && life.deletedAtMs >= began.ms - bound.ageMs);
+    const lives = table.lives.filter(
+      (life) => life.number >= floor && life.deletedAtMs >= began.ms - bound.ageMs,
+    );
     const faults: string[] = [];
     for (const life of lives) {
       const fault = this.#faultIn(life, claim, bound, began);
@@ -82,7 +85,9 @@ export class Checker {
     for (const history of (life && claim.scope(life)) ?? []) {
       const item = life && claim.items.find((one) => life.keyOf(one) === history.key);
       const from = history.indexAt(began.ms - 1);
-      const index = history.commits.findIndex(({ image }, at) => at >= from && same(item, image, claim.projection));
+      const index = history.commits.findIndex(
+        ({ image }, at) => at >= from && same(item, image, claim.projection),
+      );
       if (index > 0) history.shown.raise(index, now);
     }
   }
@@ -97,7 +102,8 @@ export class Checker {
       const item = shown.get(history.key);
       const lowest = this.#lowest(history, bound, began, (image) => claim.belongs(image, life));
       if (item !== undefined) found += 1;
-      const fault = item === undefined ? absence(history, lowest, claim) : presence(history, item, lowest, claim);
+      const fault =
+        item === undefined ? absence(history, lowest, claim) : presence(history, item, lowest, claim);
       if (fault !== undefined) return `${history.key} ${fault}`;
     }
     return found === shown.size ? undefined : "it has items that it should not have";
@@ -110,8 +116,9 @@ export class Checker {
     if (bound.floor === "strong") return history.indexAt(began.ms - 1);
     const aged = history.indexAt(began.ms - ageMs - lagMs);
     if (bound.floor === "direct") return aged;
-    // A write tells of the index partitions that its item leaves and enters, not of those that others have told it to
-    // leave: 1 X leaves partition p · 2 Y deletes the item and is acknowledged · 3 until X is, p may show the item.
+    // A write tells of the index partitions that its item leaves and enters, not of those that others have
+    // told it to leave: 1 X moves the item out of partition p · 2 Y deletes it and is acknowledged · 3 until X is
+    // acknowledged too, p may show the item.
     if (bound.floor === "indexed") return Math.max(aged, history.indexedAtTurn(began.turn, belongs));
     let floor = Math.max(
       history.acknowledged.at(began.turn),
@@ -128,7 +135,9 @@ function presence(history: ItemHistory, item: Item, lowest: number, claim: Claim
   const image = history.commits[index]?.image;
   if (image === undefined) return `was never ${JSON.stringify(item)}`;
   if (!claim.belongs(image, history.life)) return `does not belong there as v${versionOf(image)}`;
-  return index < lowest ? `is shown as ${name(history, index)}, but must be ${name(history, lowest)} or later` : undefined;
+  return index < lowest
+    ? `is shown as ${name(history, index)}, but must be ${name(history, lowest)} or later`
+    : undefined;
 }
 
 function absence(history: ItemHistory, lowest: number, claim: Claim): string | undefined {

@@ -18,7 +18,12 @@ export interface Circumstances {
   readonly tablesMax: number;
   readonly keys: number;
   /** Shares of calls that go wrong in one of these ways. */
-  readonly faults: { readonly write: number; readonly read: number; readonly strong: number; readonly describe: number };
+  readonly faults: {
+    readonly write: number;
+    readonly read: number;
+    readonly strong: number;
+    readonly describe: number;
+  };
   /** Share of calls that are slow, and how slow. */
   readonly slow: number;
   readonly slowMs: number;

@@ -1,11 +1,11 @@
 /** What the reply to a read claims, and the bounds that it is held to. */
 
 import type { ResolvedRule } from "../../src/config/table-rules.ts";
-import { type Input, isObject, type Item } from "../../src/dynamodb/model.ts";
+import { type Input, type Item, isObject } from "../../src/dynamodb/model.ts";
 import type { Reply } from "../../src/proxy/call.ts";
 import { type Bound, type Claim, itemsOf, member } from "./checker.ts";
-import { globalIndex, localIndex, localSort, type TableLife, textOf } from "./model-table.ts";
 import type { Circumstances } from "./circumstances.ts";
+import { globalIndex, localIndex, localSort, type TableLife, textOf } from "./model-table.ts";
 import type { Ask } from "./workload.ts";
 
 export interface Claimed {
@@ -15,17 +15,18 @@ export interface Claimed {
 
 /** Everything that this reply to this read claims. */
 export function claimsOf({ operation, input }: Ask, body: Input): readonly Claimed[] {
-  if (operation === "GetItem") return [itemClaim(input, String(input["TableName"]), itemsOf(body["Item"]), input["Key"])];
+  if (operation === "GetItem")
+    return [itemClaim(input, String(input.TableName), itemsOf(body.Item), input.Key)];
   if (operation === "BatchGetItem") return batchClaims(input, body);
   if (operation === "TransactGetItems") {
-    const responses = itemsOf(body["Responses"]);
-    return list(input["TransactItems"]).map((action, at) => {
+    const responses = itemsOf(body.Responses);
+    return list(input.TransactItems).map((action, at) => {
       const get = member(action, "Get");
       const { Item } = { ...responses[at] };
-      return { ...itemClaim(get, String(get["TableName"]), itemsOf(Item), get["Key"]), strong: true };
+      return { ...itemClaim(get, String(get.TableName), itemsOf(Item), get.Key), strong: true };
     });
   }
-  return [{ claim: pageClaim(operation, input, body), strong: input["ConsistentRead"] === true }];
+  return [{ claim: pageClaim(operation, input, body), strong: input.ConsistentRead === true }];
 }
 
 function itemClaim(words: Input, table: string, items: readonly Item[], Key: unknown): Claimed {
@@ -36,19 +37,21 @@ function itemClaim(words: Input, table: string, items: readonly Item[], Key: unk
     scope: (life) => (life.fits(key) ? [life.history(life.keyOf(key) ?? "")] : undefined),
     belongs: () => true,
     beyond: () => false,
-    projection: words["ProjectionExpression"],
+    projection: words.ProjectionExpression,
   };
-  return { claim, strong: words["ConsistentRead"] === true };
+  return { claim, strong: words.ConsistentRead === true };
 }
 
 function batchClaims(input: Input, body: Input): Claimed[] {
   return Object.entries(member(input, "RequestItems")).flatMap(([table, words]) => {
     if (!isObject(words)) return [];
-    const left = list(member(member(body, "UnprocessedKeys"), table)["Keys"]).map((key) => JSON.stringify(key));
+    const left = list(member(member(body, "UnprocessedKeys"), table).Keys).map((key) => JSON.stringify(key));
     const found = itemsOf(member(body, "Responses")[table]);
-    return list(words["Keys"]).flatMap((Key) => {
+    return list(words.Keys).flatMap((Key) => {
       if (left.includes(JSON.stringify(Key))) return [];
-      const items = found.filter((item) => Object.keys(Key).every((name) => textOf(item, name) === textOf(Key, name)));
+      const items = found.filter((item) =>
+        Object.keys(Key).every((name) => textOf(item, name) === textOf(Key, name)),
+      );
       return [itemClaim(words, table, items, Key)];
     });
   });
@@ -56,12 +59,12 @@ function batchClaims(input: Input, body: Input): Claimed[] {
 
 function pageClaim(operation: string, input: Input, body: Input): Claim {
   const { IndexName } = input;
-  const [name = ""] = String(input["KeyConditionExpression"]).split(" ");
+  const [name = ""] = String(input.KeyConditionExpression).split(" ");
   const wanted = textOf(member(input, "ExpressionAttributeValues"), ":p");
-  const last = isObject(body["LastEvaluatedKey"]) ? body["LastEvaluatedKey"] : undefined;
+  const last = isObject(body.LastEvaluatedKey) ? body.LastEvaluatedKey : undefined;
   return {
-    table: String(input["TableName"]),
-    items: itemsOf(body["Items"]),
+    table: String(input.TableName),
+    items: itemsOf(body.Items),
     scope: (life) => (fits(operation, input, name, life) ? [...life.items.values()] : undefined),
     belongs: (image, life) => {
       if (IndexName === localIndex && image[localSort] === undefined) return false;
@@ -69,14 +72,16 @@ function pageClaim(operation: string, input: Input, body: Input): Claim {
       return operation === "Scan" || textOf(image, name) === wanted;
     },
     // Pages are of the table itself, where one of the two names is the sort key and the other the partition.
-    beyond: (image) => last !== undefined && ["pk", "sk"].some((sort) => (textOf(image, sort) ?? "") > (textOf(last, sort) ?? "~")),
+    beyond: (image) =>
+      last !== undefined &&
+      ["pk", "sk"].some((sort) => (textOf(image, sort) ?? "") > (textOf(last, sort) ?? "~")),
     projection: undefined,
   };
 }
 
 /** Whether the request means the same in this life. What the GSI is keyed by, the request itself says. */
 function fits(operation: string, input: Input, name: string, life: TableLife): boolean {
-  if (operation === "Scan" || input["IndexName"] === globalIndex) return true;
+  if (operation === "Scan" || input.IndexName === globalIndex) return true;
   return name === life.shape.partition;
 }
 
@@ -94,7 +99,7 @@ export function boundOf(
 ): Bound {
   const { settleMs, indexSettleMs, deadlineMs } = circumstances;
   const isItem = operation === "GetItem" || operation === "BatchGetItem";
-  const lagMs = input["IndexName"] === globalIndex ? indexSettleMs : settleMs;
+  const lagMs = input.IndexName === globalIndex ? indexSettleMs : settleMs;
   const hit = reply.outcome === "hit" || reply.outcome === "negative-hit";
   const shared = reply.outcome === "coalesced";
   const ttlMs = isItem ? rule.itemTtlMs : rule.queryTtlMs;
@@ -112,7 +117,7 @@ export function boundOf(
     if (reply.outcome === "pass" || shadow) return "direct";
     if (isItem) return "shown";
     if (rule.queryCoherence === "ttl") return "direct";
-    if (input["IndexName"] === globalIndex) return hit ? "indexed" : "direct";
+    if (input.IndexName === globalIndex) return hit ? "indexed" : "direct";
     return operation === "Query" || hit ? "acknowledged" : "direct";
   }
 }

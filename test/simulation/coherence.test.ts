@@ -1,6 +1,6 @@
 /**
- * The coherence rule (docs/CONSISTENCY.md), simulated with the real cache and the real request path. The number of
- * seeds is SIM_SEEDS; SIM_SEED=n repeats one run and prints its steps.
+ * The coherence rule (docs/CONSISTENCY.md), simulated with the real cache and the real request path. The
+ * number of seeds is SIM_SEEDS; SIM_SEED=n repeats one run and prints its steps.
  */
 
 import { describe, expect, it } from "vitest";
@@ -8,8 +8,8 @@ import { addUp, runSeed, trace } from "./run.ts";
 import type { Tally } from "./world.ts";
 import { World } from "./world.ts";
 
-const seeds = Number(process.env["SIM_SEEDS"] ?? 1500);
-const only = process.env["SIM_SEED"];
+const seeds = Number(process.env.SIM_SEEDS ?? 1500);
+const only = process.env.SIM_SEED;
 
 describe("one node over a DynamoDB that lags, loses and refuses", () => {
   it.runIf(only)("repeats one seed", async () => {
@@ -19,7 +19,7 @@ describe("one node over a DynamoDB that lags, loses and refuses", () => {
 
   it.skipIf(only)(`never shows less than it promises (${seeds} seeds)`, { timeout: 1_200_000 }, async () => {
     const sum: Tally = { calls: 0, reads: 0, hits: 0, shared: 0, checked: 0, errors: 0, atRest: 0 };
-    const from = Number(process.env["SIM_FROM"] ?? 1);
+    const from = Number(process.env.SIM_FROM ?? 1);
     for (let seed = from; seed < from + seeds; seed += 1) {
       const { tally, violation } = await runSeed(seed);
       if (violation) expect.fail(await trace(seed));

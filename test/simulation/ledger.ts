@@ -1,7 +1,7 @@
 /**
- * Every write of a client, what reached upstream of it, and what its client was told: no write may be sent twice,
- * altered, lost, or be answered other than DynamoDB answers. From what clients were told rise the floors that later
- * reads are held to.
+ * Every write of a client, what reached upstream of it, and what its client was told: no write may be sent
+ * twice, altered, lost, or be answered other than DynamoDB answers. From what clients were told rise the
+ * floors that later reads are held to.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -10,8 +10,8 @@ import type { Input } from "../../src/dynamodb/model.ts";
 import type { Reply } from "../../src/proxy/call.ts";
 import type { ItemHistory, ModelTable } from "./model-table.ts";
 import type { Effect, WriteResult } from "./model-writes.ts";
-import type { VirtualTime } from "./virtual-time.ts";
 import { Violation } from "./violation.ts";
+import type { VirtualTime } from "./virtual-time.ts";
 
 export interface WriteRecord {
   readonly operation: string;
@@ -30,6 +30,8 @@ export interface WriteRecord {
   earlierUnknown: boolean;
   /** Attempts that will land, and have not yet. */
   underWay: number;
+  /** The latest of them. */
+  landsByMs: number;
 }
 
 interface LedgerOptions {
@@ -44,6 +46,7 @@ interface LedgerOptions {
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #records = new Map<string, WriteRecord>();
+  #pendingUntilMs = 0;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -56,7 +59,7 @@ export class Ledger {
     if (record === undefined) {
       record = {
         ...{ operation, input, effects, asked: 0, sent: 0, result: undefined, landedAtMs: 0 },
-        ...{ refused: false, unknown: false, earlierUnknown: false, underWay: 0 },
+        ...{ refused: false, unknown: false, earlierUnknown: false, underWay: 0, landsByMs: 0 },
       };
       this.#records.set(name, record);
     }
@@ -69,13 +72,14 @@ export class Ledger {
     const record = this.#records.get(nameOf(operation, input));
     if (record === undefined) throw new Violation(`altered write: ${operation} ${JSON.stringify(input)}`);
     record.sent += 1;
-    if (record.sent > record.asked) throw new Violation(`write sent twice: ${operation} ${JSON.stringify(input)}`);
+    if (record.sent > record.asked)
+      throw new Violation(`write sent twice: ${operation} ${JSON.stringify(input)}`);
     return record;
   }
 
   /** The ReturnValues that the client itself asked for. */
   wish(operation: string, input: Input): unknown {
-    return this.#records.get(nameOf(operation, input))?.input["ReturnValues"];
+    return this.#records.get(nameOf(operation, input))?.input.ReturnValues;
   }
 
   landed(record: WriteRecord, result: WriteResult): void {
@@ -88,15 +92,19 @@ export class Ledger {
   answered(record: WriteRecord, reply: Reply): void {
     if (reply.status === 200) {
       const { result } = record;
-      if (result === undefined) throw new Violation(`lost write: ${JSON.stringify(record.input)} was answered with 200`);
-      const expected = result.bodyFor(record.input["ReturnValues"]);
+      if (result === undefined)
+        throw new Violation(`lost write: ${JSON.stringify(record.input)} was answered with 200`);
+      const expected = result.bodyFor(record.input.ReturnValues);
       if (!isDeepStrictEqual(parseObject(reply.body), expected)) {
-        throw new Violation(`reply to ${JSON.stringify(record.input)} is ${text(reply.body)}, not ${JSON.stringify(expected)}`);
+        throw new Violation(
+          `reply to ${JSON.stringify(record.input)} is ${text(reply.body)}, not ${JSON.stringify(expected)}`,
+        );
       }
       this.#acknowledge(record);
     } else if (reply.status === 500 || record.earlierUnknown || text(reply.body).includes("InProgress")) {
       record.unknown = true;
-      this.#options.time.after(this.#options.unknownOutcomeMs, () => this.#acknowledge(record));
+      this.pend();
+      this.#acknowledgeInTheEnd(record);
       if (record.result !== undefined) this.#raiseWhenSettled(record);
     } else {
       record.refused = true;
@@ -107,26 +115,48 @@ export class Ledger {
   close(): void {
     for (const record of this.#records.values()) {
       const { refused, asked, result, input } = record;
-      if (refused && asked === 1 && result !== undefined) throw new Violation(`refused write landed: ${JSON.stringify(input)}`);
+      if (refused && asked === 1 && result !== undefined)
+        throw new Violation(`refused write landed: ${JSON.stringify(input)}`);
     }
   }
 
-  /** From now on it counts: its client knows, or it can land no more, and reads are told apart from those before. */
+  /** From now on something may land for as long as an unknown outcome lasts. */
+  pend(): void {
+    this.#pendingUntilMs = this.#options.time.nowMs() + this.#options.unknownOutcomeMs;
+  }
+
+  /**
+   * When nothing is pending any more, whatever could land has landed, and no read is shared with one from
+   * before. Until then another unknown outcome may hide the end of this one's pending time: colliding tags
+   * have one end.
+   */
+  #acknowledgeInTheEnd(record: WriteRecord): void {
+    const { time } = this.#options;
+    if (time.nowMs() >= this.#pendingUntilMs) this.#acknowledge(record);
+    else time.at(this.#pendingUntilMs, () => this.#acknowledgeInTheEnd(record));
+  }
+
+  /**
+   * From now on it counts: its client knows, or it can land no more, and reads are told apart from those
+   * before.
+   */
   #acknowledge({ result }: WriteRecord): void {
     const { time } = this.#options;
     for (const { history, index } of result?.landed ?? []) {
       history.acknowledged.raise(index, time);
       tellIndex(history, index, time.turn);
     }
-    for (const life of result?.ended ?? []) this.#options.tables.get(life.table)?.floor.raise(life.number + 1, time);
+    for (const life of result?.ended ?? [])
+      this.#options.tables.get(life.table)?.floor.raise(life.number + 1, time);
   }
 
   /** Not acknowledged, but landed: reads that begin when every replica has it must show it all the same. */
   #raiseWhenSettled({ result, landedAtMs }: WriteRecord): void {
     const { time, settleMs, indexSettleMs } = this.#options;
-    const landed = result?.landed ?? [];
-    time.at(landedAtMs + settleMs, () => landed.forEach(({ history, index }) => history.settled.raise(index, time)));
-    time.at(landedAtMs + indexSettleMs, () => landed.forEach(({ history, index }) => tellIndex(history, index, time.turn)));
+    for (const { history, index } of result?.landed ?? []) {
+      time.at(landedAtMs + settleMs, () => history.settled.raise(index, time));
+      time.at(landedAtMs + indexSettleMs, () => tellIndex(history, index, time.turn));
+    }
   }
 }
 

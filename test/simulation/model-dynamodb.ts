@@ -1,14 +1,19 @@
 /**
- * DynamoDB behind the Upstream interface, in virtual time: slow, with lagging replicas and indexes, and with everything
- * that can go wrong between a proxy and it.
+ * DynamoDB behind the Upstream interface, in virtual time: slow, with lagging replicas and indexes, and with
+ * everything that can go wrong between a proxy and it.
  */
 
 import { parseReply, toBytes } from "../../src/dynamodb/json-codec.ts";
 import type { Input } from "../../src/dynamodb/model.ts";
-import { type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "../../src/upstream/upstream.ts";
+import {
+  type Upstream,
+  UpstreamFailure,
+  type UpstreamReply,
+  type UpstreamRequest,
+} from "../../src/upstream/upstream.ts";
 import type { Circumstances } from "./circumstances.ts";
 import type { Ledger, WriteRecord } from "./ledger.ts";
-import { error, read, type ReadResult } from "./model-reads.ts";
+import { error, type ReadResult, read } from "./model-reads.ts";
 import type { ModelTable } from "./model-table.ts";
 import { type Effect, execute, refusal, unprocessed, type WriteResult } from "./model-writes.ts";
 import type { Random } from "./random.ts";
@@ -58,14 +63,19 @@ const writeFaults = Object.fromEntries(
   Object.entries(faultRows).map(([name, { weight }]) => [name, weight]),
 ) as Record<keyof typeof faultRows, number>;
 
-const readOperations = new Set(["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", "DescribeTable"]);
+const readOperations = new Set([
+  "GetItem",
+  "BatchGetItem",
+  "TransactGetItems",
+  "Query",
+  "Scan",
+  "DescribeTable",
+]);
 
 export class ModelDynamoDb implements Upstream {
   readonly #options: ModelOptions;
   /** When a strong read was refused, per run: an eventually consistent one follows it. */
   readonly refusedStrongAtMs: number[] = [];
-  readsSent = 0;
-  strongReadsSent = 0;
 
   constructor(options: ModelOptions) {
     this.#options = options;
@@ -74,7 +84,8 @@ export class ModelDynamoDb implements Upstream {
   send(request: UpstreamRequest): Promise<UpstreamReply> {
     const operation = request.target.slice(request.target.indexOf(".") + 1);
     const input = parseReply(request.body);
-    if (readOperations.has(operation)) return this.#exchange(request, operation, input, (one) => this.#read(one));
+    if (readOperations.has(operation))
+      return this.#exchange(request, operation, input, (one) => this.#read(one));
     const record = this.#options.ledger.send(operation, input);
     // As the real client does: what carries a token is tried once more.
     let attempts = request.idempotent ? 2 : 1;
@@ -119,7 +130,14 @@ export class ModelDynamoDb implements Upstream {
       const reply = ({ status, body }: { readonly status: number; readonly body: Input }) =>
         settle(
           () => `reply ${status} ${JSON.stringify(body)}`,
-          () => resolve({ status, body: toBytes(body), requestId: undefined, crc32: undefined, contentType: undefined }),
+          () =>
+            resolve({
+              status,
+              body: toBytes(body),
+              requestId: undefined,
+              crc32: undefined,
+              contentType: undefined,
+            }),
         );
       const deadline = time.at(request.deadlineAtMs, () => fail("timeout", "unknown"));
       request.signal?.addEventListener("abort", () => fail("aborted", "unknown"), { once: true });
@@ -132,13 +150,15 @@ export class ModelDynamoDb implements Upstream {
     const { operation, input } = exchange;
     const { faults } = circumstances;
     const strong = JSON.stringify(input).includes('"ConsistentRead":true');
-    this.readsSent += 1;
-    if (strong) this.strongReadsSent += 1;
     if (random.chance(operation === "DescribeTable" ? faults.describe : faults.read)) {
-      if (random.chance(0.3)) return void time.after(this.#delayMs(), () => exchange.fail("reset", "unknown"));
-      return this.#refuseRead(exchange, strong);
+      if (random.chance(0.3)) time.after(this.#delayMs(), () => exchange.fail("reset", "unknown"));
+      else this.#refuseRead(exchange, strong);
+      return;
     }
-    if (strong && random.chance(faults.strong)) return this.#refuseRead(exchange, strong);
+    if (strong && random.chance(faults.strong)) {
+      this.#refuseRead(exchange, strong);
+      return;
+    }
     time.after(this.#delayMs(), () => {
       const result = read(operation, input, {
         tables,
@@ -165,11 +185,16 @@ export class ModelDynamoDb implements Upstream {
   #write(exchange: Exchange, record: WriteRecord): void {
     const { time, random, circumstances } = this.#options;
     const { deadlineAtMs } = exchange.request;
-    if (time.nowMs() >= deadlineAtMs) return exchange.fail("timeout", "none");
+    if (time.nowMs() >= deadlineAtMs) {
+      exchange.fail("timeout", "none");
+      return;
+    }
     const fault = random.chance(circumstances.faults.write) ? random.weighted(writeFaults) : "none";
-    // The same token is at work already.
-    if (record.underWay > 0 && record.result === undefined && random.chance(0.5)) {
-      return void time.after(this.#delayMs(), () => exchange.reply(refusal("TransactionInProgressException")));
+    // The same token is at work already, and not for longer than an unknown outcome lasts.
+    const inTime = record.landsByMs < time.nowMs() + circumstances.unknownOutcomeMs;
+    if (record.underWay > 0 && record.result === undefined && inTime && random.chance(0.5)) {
+      time.after(this.#delayMs(), () => exchange.reply(refusal("TransactionInProgressException")));
+      return;
     }
     const row = faultRows[fault];
     const answer = () => {
@@ -182,10 +207,14 @@ export class ModelDynamoDb implements Upstream {
     };
     const answeredAtMs = time.nowMs() + this.#delayMs();
     if (row.lands === "never") return void time.at(answeredAtMs, answer);
-    const late = row.lands === "late" ? answeredAtMs + random.between(0, circumstances.unknownOutcomeMs) : answeredAtMs;
+    const late =
+      row.lands === "late" ? answeredAtMs + random.between(0, circumstances.unknownOutcomeMs) : answeredAtMs;
     record.underWay += 1;
     // It lands before the proxy's patience with an unknown outcome ends.
-    time.at(Math.min(late, Math.min(answeredAtMs, deadlineAtMs) + circumstances.unknownOutcomeMs - 1), () => {
+    const endMs = Math.min(answeredAtMs, deadlineAtMs) + circumstances.unknownOutcomeMs - 1;
+    const landsAtMs = Math.min(late, endMs);
+    record.landsByMs = Math.max(record.landsByMs, landsAtMs);
+    time.at(landsAtMs, () => {
       record.underWay -= 1;
       const result = this.#land(record, exchange.input);
       if (row.lands === "late") return;
@@ -200,7 +229,7 @@ export class ModelDynamoDb implements Upstream {
     if (record.result !== undefined) return { status: 200, body: record.result.body };
     const skipped = new Set<number>();
     if (record.operation === "BatchWriteItem" && random.chance(0.2)) {
-      record.effects.forEach((_, position) => random.chance(0.4) && skipped.add(position));
+      for (const position of record.effects.keys()) if (random.chance(0.4)) skipped.add(position);
     }
     let result: WriteResult = execute(record.effects, input, tables, time.nowMs(), skipped);
     trace.add(() => `lands (${result.status}) ${record.operation} ${JSON.stringify(record.input)}`);

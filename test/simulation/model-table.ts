@@ -16,7 +16,8 @@ export class Floor {
 
   raise(value: number, now: { readonly turn: number; nowMs(): number }): void {
     const last = this.#raised.at(-1);
-    if (last === undefined || last.value < value) this.#raised.push({ value, turn: now.turn, atMs: now.nowMs() });
+    if (last === undefined || last.value < value)
+      this.#raised.push({ value, turn: now.turn, atMs: now.nowMs() });
   }
 
   /** What it was when the event `turn` began. */
@@ -60,7 +61,10 @@ export class ItemHistory {
     return index;
   }
 
-  /** The newest commit told of before the event `turn` that left or entered the index partition which `belongs` names. */
+  /**
+   * The newest commit told of before the event `turn` that left or entered the index partition which
+   * `belongs` names.
+   */
   indexedAtTurn(turn: number, belongs: (image: Item) => boolean): number {
     for (let index = this.commits.length - 1; index > 0; index -= 1) {
       const told = this.indexedAt.get(index);
@@ -164,6 +168,6 @@ export function textOf(source: Input, name: string): string | undefined {
 
 /** The unique number that every written image carries. */
 export function versionOf(image: Item): string | undefined {
-  const value = image["v"];
+  const value = image.v;
   return value !== undefined && "N" in value ? value.N : undefined;
 }

@@ -1,16 +1,31 @@
 /** What a write does to the model's tables, and the reply that DynamoDB gives to it. */
 
-import { type Input, isObject, type Item } from "../../src/dynamodb/model.ts";
-import { type Image, type ItemHistory, type KeyShape, type ModelTable, type TableLife, textOf } from "./model-table.ts";
+import { type Input, type Item, isObject } from "../../src/dynamodb/model.ts";
+import {
+  type Image,
+  type ItemHistory,
+  type KeyShape,
+  type ModelTable,
+  type TableLife,
+  textOf,
+} from "./model-table.ts";
 
-/** One item's part of a write. The workload says it beside the request, so that the model parses no expressions. */
+/**
+ * One item's part of a write. The workload says it beside the request, so that the model parses no
+ * expressions.
+ */
 export type Effect =
   | { readonly kind: "put"; readonly table: string; readonly item: Item }
   | { readonly kind: "insert"; readonly table: string; readonly item: Item }
   | { readonly kind: "delete"; readonly table: string; readonly key: Item }
   | { readonly kind: "check"; readonly table: string; readonly key: Item }
   | Update
-  | { readonly kind: "create"; readonly table: string; readonly shape: KeyShape; readonly globalKey: string | undefined }
+  | {
+      readonly kind: "create";
+      readonly table: string;
+      readonly shape: KeyShape;
+      readonly globalKey: string | undefined;
+    }
   | { readonly kind: "drop"; readonly table: string }
   | { readonly kind: "reindex"; readonly table: string; readonly globalKey: string | undefined };
 
@@ -66,9 +81,11 @@ export function execute(
     const key = keyOf(effect, life);
     if (key === undefined) return wrongKey();
     const history = life.history(key);
-    if (targets.some(([other]) => other === history)) return refusal("ValidationException", "Provided list of item keys contains duplicates");
+    if (targets.some(([other]) => other === history))
+      return refusal("ValidationException", "Provided list of item keys contains duplicates");
     if (effect.kind === "insert" && history.newest !== undefined) return refusal("DuplicateItemException");
-    if (effect.kind === "updateExisting" && history.newest === undefined) return refusal("ConditionalCheckFailedException");
+    if (effect.kind === "updateExisting" && history.newest === undefined)
+      return refusal("ConditionalCheckFailedException");
     targets.push([history, effect]);
   }
   const before = targets[0]?.[0].newest;
@@ -78,8 +95,9 @@ export function execute(
     landed.push({ history, index: history.commit(nowMs, imageAfter(effect, history.newest)) });
   }
   const after = targets[0]?.[0].newest;
-  const bodyFor = (ReturnValues: unknown) => (first === undefined ? {} : replyOf(first, before, after, ReturnValues));
-  return { status: 200, body: bodyFor(input["ReturnValues"]), bodyFor, landed, ended: [] };
+  const bodyFor = (ReturnValues: unknown) =>
+    first === undefined ? {} : replyOf(first, before, after, ReturnValues);
+  return { status: 200, body: bodyFor(input.ReturnValues), bodyFor, landed, ended: [] };
 }
 
 function keyOf(effect: Effect, life: TableLife): string | undefined {
@@ -139,7 +157,7 @@ function changeTable(
 export function unprocessed(input: Input, skipped: ReadonlySet<number>): Input {
   const left: Record<string, unknown[]> = {};
   let position = 0;
-  for (const [table, requests] of Object.entries(isObject(input["RequestItems"]) ? input["RequestItems"] : {})) {
+  for (const [table, requests] of Object.entries(isObject(input.RequestItems) ? input.RequestItems : {})) {
     for (const request of Array.isArray(requests) ? requests : []) {
       if (skipped.has(position)) left[table] = [...(left[table] ?? []), request];
       position += 1;

@@ -1,14 +1,14 @@
 /** Where a run's parts can be replaced by faulty ones. */
 
-import type { SingleFlight } from "../../src/cache/single-flight.ts";
 import type { VersionClock } from "../../src/cache/coherence.ts";
 import type { MemoryTier } from "../../src/cache/memory-tier.ts";
+import type { SingleFlight } from "../../src/cache/single-flight.ts";
 import type { CacheTier } from "../../src/cache/tier.ts";
-import type { InvalidationSource } from "../../src/metrics/outcome.ts";
-import type { Input } from "../../src/dynamodb/model.ts";
-import type { Loaded } from "../../src/proxy/loaded.ts";
-import type { Schemas } from "../../src/proxy/deps.ts";
 import type { ResolvedRule } from "../../src/config/table-rules.ts";
+import type { Input } from "../../src/dynamodb/model.ts";
+import type { InvalidationSource } from "../../src/metrics/outcome.ts";
+import type { Schemas } from "../../src/proxy/deps.ts";
+import type { Loaded } from "../../src/proxy/loaded.ts";
 import type { Upstream } from "../../src/upstream/upstream.ts";
 import type { Clock } from "../../src/util/clock.ts";
 import type { Circumstances } from "./circumstances.ts";

@@ -11,7 +11,12 @@ import { itemEntry } from "../../src/proxy/item-read.ts";
 import { type ItemRef, itemRef } from "../../src/proxy/plan.ts";
 import type { WritePlan } from "../../src/proxy/write.ts";
 import { planBatchWrite, planTransactWrite, type Tables } from "../../src/proxy/write-batch.ts";
-import { planDeleteItem, planPutItem, planUpdateItem, type SinglePlanner } from "../../src/proxy/write-single.ts";
+import {
+  planDeleteItem,
+  planPutItem,
+  planUpdateItem,
+  type SinglePlanner,
+} from "../../src/proxy/write-single.ts";
 import type { Upstream, UpstreamReply, UpstreamRequest } from "../../src/upstream/upstream.ts";
 import { FaultyTier } from "./faulty-tier.ts";
 import type { Mutant, Parts } from "./mutant.ts";
@@ -59,17 +64,26 @@ export class BumpBeforeOnly extends FaultyUpstream {
 
   #plan(operation: string, body: Uint8Array): WritePlan | undefined {
     const input = parseReply(body);
-    const call: Call = { ...{ target: "", operation, body, input }, deadlineAtMs: 0, signal: undefined, control: noWishes };
+    const call: Call = {
+      ...{ target: "", operation, body, input },
+      deadlineAtMs: 0,
+      signal: undefined,
+      control: noWishes,
+    };
     const tables = tablesOf(this.#parts);
     if (operation === "BatchWriteItem") return planBatchWrite(call, input, tables);
     if (operation === "TransactWriteItems") return planTransactWrite(call, input, tables);
-    const table = tables.get(String(input["TableName"]));
+    const table = tables.get(String(input.TableName));
     return table && singlePlanners[operation]?.(call, input, table.schema, table.rule);
   }
 }
 
 function tablesOf({ schemas, rule }: Parts): Tables {
-  return new Map(schemas().known().map((schema) => [schema.TableName, { schema, rule }]));
+  return new Map(
+    schemas()
+      .known()
+      .map((schema) => [schema.TableName, { schema, rule }]),
+  );
 }
 
 interface Promised {
@@ -88,7 +102,8 @@ export class StoreTransactions extends FaultyTier {
     return {
       cache: (real: MemoryTier) => new StoreTransactions(real),
       upstream: (real, cache, parts) => ({
-        send: (request) => (cache instanceof StoreTransactions ? cache.watch(real, request, parts) : real.send(request)),
+        send: (request) =>
+          cache instanceof StoreTransactions ? cache.watch(real, request, parts) : real.send(request),
         close: () => real.close(),
       }),
     };
@@ -96,16 +111,24 @@ export class StoreTransactions extends FaultyTier {
 
   async watch(real: Upstream, request: UpstreamRequest, parts: Parts): Promise<UpstreamReply> {
     if (operationOf(request) !== "TransactWriteItems") return real.send(request);
-    const actions = parseReply(request.body)["TransactItems"];
+    const actions = parseReply(request.body).TransactItems;
     const promised = (Array.isArray(actions) ? actions : []).flatMap((action): Promised[] => {
-      const put: unknown = isObject(action) ? action["Put"] : undefined;
-      const table = isObject(put) ? tablesOf(parts).get(String(put["TableName"])) : undefined;
-      if (!isObject(put) || !isObject(put["Item"]) || table === undefined) return [];
-      const item = put["Item"];
+      const put: unknown = isObject(action) ? action.Put : undefined;
+      const table = isObject(put) ? tablesOf(parts).get(String(put.TableName)) : undefined;
+      if (!isObject(put) || !isObject(put.Item) || table === undefined) return [];
+      const item = put.Item;
       const canonical = itemKey(item, table.schema);
       const ref = canonical === undefined ? undefined : itemRef(item, canonical, table.schema, table.rule);
       if (ref === undefined) return [];
-      return [{ ref, lease: this.imageLease(ref.cacheKey, ref.tags), item, sentAtMs: parts.clock.nowMs(), answered: false }];
+      return [
+        {
+          ref,
+          lease: this.imageLease(ref.cacheKey, ref.tags),
+          item,
+          sentAtMs: parts.clock.nowMs(),
+          answered: false,
+        },
+      ];
     });
     const reply = await real.send(request);
     for (const one of promised) one.answered = reply.status === 200;
@@ -121,7 +144,9 @@ export class StoreTransactions extends FaultyTier {
   }
 }
 
-/** Takes an item that was replaced or deleted for one that was not there: its old index partition is not told. */
+/**
+ * Takes an item that was replaced or deleted for one that was not there: its old index partition is not told.
+ */
 export class ForgetOldImage extends FaultyUpstream {
   readonly #parts: Parts;
 

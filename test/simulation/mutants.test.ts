@@ -1,10 +1,12 @@
-/** The simulation's own test: every part of the rule that is left out must be noticed, by a broken promise. */
+/**
+ * The simulation's own test: every part of the rule that is left out must be noticed, by a broken promise.
+ */
 
 import { describe, expect, it } from "vitest";
 import { mutants } from "./mutants.ts";
 import { runSeed } from "./run.ts";
 
-const seeds = Number(process.env["SIM_MUTANT_SEEDS"] ?? 600);
+const seeds = Number(process.env.SIM_MUTANT_SEEDS ?? 600);
 
 describe("a mutant of the coherence rule", () => {
   it.each(mutants)("is killed: $name", { timeout: 300_000 }, async (mutant) => {

@@ -1,9 +1,20 @@
-/** Each part of the coherence rule left out or done wrong, one at a time: the simulation must notice every one. */
+/**
+ * Each part of the coherence rule left out or done wrong, one at a time: the simulation must notice every
+ * one.
+ */
 
 import { VersionClock } from "../../src/cache/coherence.ts";
 import type { MemoryTier } from "../../src/cache/memory-tier.ts";
 import { type Joined, SingleFlight, type Waiter } from "../../src/cache/single-flight.ts";
-import type { CacheEntry, CacheKey, FillOutcome, ImageLease, Lookup, LookupOptions, Tag } from "../../src/cache/tier.ts";
+import type {
+  CacheEntry,
+  CacheKey,
+  FillOutcome,
+  ImageLease,
+  Lookup,
+  LookupOptions,
+  Tag,
+} from "../../src/cache/tier.ts";
 import type { InvalidationSource } from "../../src/metrics/outcome.ts";
 import type { Loaded } from "../../src/proxy/loaded.ts";
 import { FaultyTier } from "./faulty-tier.ts";
@@ -43,7 +54,10 @@ class Fill extends FaultyTier {
     if (found.lease === undefined) return found;
     const { lease } = found;
     const fill = (entry: CacheEntry, strong: boolean) =>
-      this.fill((always) => lease.fill(entry, always || strong), () => this.storeAnyway(key, tags, entry));
+      this.fill(
+        (always) => lease.fill(entry, always || strong),
+        () => this.storeAnyway(key, tags, entry),
+      );
     return { lease: { ...lease, fill } };
   }
 
@@ -88,8 +102,8 @@ class IgnoreStrongReplies extends FaultyTier {
 
 /** Strong replies invalidate, but what they confirm stays as if nothing were in flight. */
 class ConfirmWithoutBump extends FaultyTier {
-  override confirm(key: CacheKey, tags: readonly Tag[], body: Uint8Array): boolean {
-    return super.confirm(key, tags, body, []);
+  override confirm(key: CacheKey, tags: readonly Tag[], shows: (entry: CacheEntry) => boolean): boolean {
+    return super.confirm(key, tags, shows, []);
   }
 }
 
@@ -109,13 +123,26 @@ class DropTags extends FaultyTier {
   }
 
   override invalidate(tags: readonly Tag[], pendingForMs?: number): void {
-    super.invalidate(tags.filter((tag) => this.#keeps(tag, tags, this.#parts.source())), pendingForMs);
+    super.invalidate(
+      tags.filter((tag) => this.#keeps(tag, tags, this.#parts.source())),
+      pendingForMs,
+    );
   }
 }
 
+/** Unknown outcomes, of calls or of what a table's change leaves behind, are taken to be over at once. */
 class NeverPending extends FaultyTier {
-  override invalidate(tags: readonly Tag[]): void {
-    super.invalidate(tags, 0);
+  readonly #parts: Parts;
+  readonly #source: InvalidationSource;
+
+  constructor(real: MemoryTier, parts: Parts, source: InvalidationSource) {
+    super(real);
+    this.#parts = parts;
+    this.#source = source;
+  }
+
+  override invalidate(tags: readonly Tag[], pendingForMs = 0): void {
+    super.invalidate(tags, this.#parts.source() === this.#source ? 0 : pendingForMs);
   }
 }
 
@@ -134,19 +161,30 @@ class SilentEnd extends VersionClock {
 }
 
 class ShareUnchecked extends SingleFlight<Loaded> {
-  override run(key: CacheKey, _stamp: number, waiter: Waiter, read: (signal: AbortSignal) => Promise<Loaded>): Promise<Joined<Loaded>> {
+  override run(
+    key: CacheKey,
+    _stamp: number,
+    waiter: Waiter,
+    read: (signal: AbortSignal) => Promise<Loaded>,
+  ): Promise<Joined<Loaded>> {
     return super.run(key, 0, waiter, read);
   }
 }
 
 class ShareOld extends SingleFlight<Loaded> {
-  override run(key: CacheKey, stamp: number, waiter: Waiter, read: (signal: AbortSignal) => Promise<Loaded>): Promise<Joined<Loaded>> {
+  override run(
+    key: CacheKey,
+    stamp: number,
+    waiter: Waiter,
+    read: (signal: AbortSignal) => Promise<Loaded>,
+  ): Promise<Joined<Loaded>> {
     return super.run(key, stamp, { ...waiter, ageMsMax: Number.POSITIVE_INFINITY }, read);
   }
 }
 
 const isKind = (tag: Tag, kind: string) => tag.startsWith(`${kind}\0`);
-const without = (kind: string) => (real: MemoryTier, parts: Parts) => new DropTags(real, parts, (tag) => !isKind(tag, kind));
+const without = (kind: string) => (real: MemoryTier, parts: Parts) =>
+  new DropTags(real, parts, (tag) => !isKind(tag, kind));
 
 export const mutants: readonly Mutant[] = [
   { name: "no check on serve", cache: (real, parts) => new ServeUnchecked(real, parts) },
@@ -157,7 +195,18 @@ export const mutants: readonly Mutant[] = [
   { name: "eventually consistent reads in the window stored", cache: (real) => new StoreWeakReads(real) },
   { name: "write-through without 'exactly one'", cache: (real) => new WriteThroughUnchecked(real) },
   { name: "stored during an unknown outcome", versions: (options) => new StoreWhilePending(options) },
-  { name: "unknown outcome never pending", cache: (real) => new NeverPending(real) },
+  {
+    name: "unknown outcome never pending",
+    cache: (real, parts) => new NeverPending(real, parts, "unknown_outcome"),
+  },
+  {
+    name: "nothing pending after a table's change",
+    focus: {
+      ...{ schema: 0.05, unknownOutcomeMs: 300, indexSettleMs: 15, pauseMs: 4, tablesMax: 10, keys: 2 },
+      faults: { write: 0.3, read: 0, strong: 0, describe: 0 },
+    },
+    cache: (real, parts) => new NeverPending(real, parts, "schema"),
+  },
   {
     name: "end of a pending time is no change",
     focus: {
@@ -166,9 +215,16 @@ export const mutants: readonly Mutant[] = [
     },
     versions: (options) => new SilentEnd(options),
   },
-  { name: "unknown outcome ignored", cache: (real, parts) => new DropTags(real, parts, (_tag, _tags, source) => source !== "unknown_outcome") },
+  {
+    name: "unknown outcome ignored",
+    cache: (real, parts) => new DropTags(real, parts, (_tag, _tags, source) => source !== "unknown_outcome"),
+  },
   { name: "strong replies not treated as changes", cache: (real) => new IgnoreStrongReplies(real) },
-  { name: "confirmed entries kept without a change", focus: { foreign: 0.15 }, cache: (real) => new ConfirmWithoutBump(real) },
+  {
+    name: "confirmed entries kept without a change",
+    focus: { foreign: 0.15 },
+    cache: (real) => new ConfirmWithoutBump(real),
+  },
   { name: "item tag not bumped", cache: without("item") },
   { name: "partition tag not bumped", cache: without("part") },
   { name: "index partition tag not bumped", cache: without("ipart") },
@@ -176,17 +232,48 @@ export const mutants: readonly Mutant[] = [
   { name: "any-write tag not bumped", cache: without("any") },
   {
     name: "schema changes not noticed by writes under way",
-    focus: { schema: 0.12, pauseMs: 4, slow: 0.4, slowMs: 180, unknownOutcomeMs: 40, indexSettleMs: 15, deadlineMs: 400, tablesMax: 10 },
+    focus: {
+      ...{ schema: 0.03, slow: 0.2, slowMs: 180, pauseMs: 40, foreign: 0 },
+      ...{ unknownOutcomeMs: 10, indexSettleMs: 5, deadlineMs: 400, tablesMax: 10, keys: 2, slots: 1024 },
+      faults: { write: 0, read: 0, strong: 0, describe: 0 },
+    },
     // Where a write's plan itself names the schema, it names nothing else.
     cache: (real, parts) =>
-      new DropTags(real, parts, (tag, tags, source) => source === "schema" || !isKind(tag, "schema") || tags.every((other) => isKind(other, "schema"))),
+      new DropTags(
+        real,
+        parts,
+        (tag, tags, source) =>
+          source === "schema" || !isKind(tag, "schema") || tags.every((other) => isKind(other, "schema")),
+      ),
   },
-  { name: "schema operations not applied", cache: (real, parts) => new DropTags(real, parts, (_tag, _tags, source) => source !== "schema") },
+  {
+    name: "writes to tables not described yet not noticed",
+    focus: { tablesMax: 1 },
+    cache: (real, parts) =>
+      new DropTags(
+        real,
+        parts,
+        (_tag, tags, source) => source === "schema" || tags.some((other) => !isKind(other, "schema")),
+      ),
+  },
+  {
+    name: "schema operations not applied",
+    // An index is dropped and made again as it was: what was stored of the first one must not come back.
+    focus: {
+      ...{ schema: 0.1, slow: 0.02, pauseMs: 40, foreign: 0, bytesMax: 1_000_000 },
+      ...{ unknownOutcomeMs: 10, indexSettleMs: 5, tablesMax: 10, keys: 6, slots: 1024 },
+      faults: { write: 0, read: 0, strong: 0, describe: 0 },
+    },
+    cache: (real, parts) => new DropTags(real, parts, (_tag, _tags, source) => source !== "schema"),
+  },
   {
     name: "bump before the write only",
     cache: (real, parts) => new DropTags(real, parts, (_tag, _tags, source) => source !== "write"),
     upstream: (real, cache, parts) => new BumpBeforeOnly(real, cache, parts),
   },
   { name: "transactions written through", ...StoreTransactions.parts() },
-  { name: "old image of an index ignored", upstream: (real, _cache, parts) => new ForgetOldImage(real, parts) },
+  {
+    name: "old image of an index ignored",
+    upstream: (real, _cache, parts) => new ForgetOldImage(real, parts),
+  },
 ];

@@ -9,7 +9,7 @@ export interface Outcome {
   readonly violation: Violation | undefined;
 }
 
-const operations = Number(process.env["SIM_OPERATIONS"] ?? 400);
+const operations = Number(process.env.SIM_OPERATIONS ?? 400);
 const traceLinesMax = 150;
 
 /** One run. Anything thrown in it but a Violation is a bug of the simulation or of the code under test. */

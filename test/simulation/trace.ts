@@ -1,4 +1,7 @@
-/** What happened, in order, for a person to read after a failure. Kept only in runs that are repeated to be read. */
+/**
+ * What happened, in order, for a person to read after a failure. Kept only in runs that are repeated to be
+ * read.
+ */
 
 import type { VirtualTime } from "./virtual-time.ts";
 

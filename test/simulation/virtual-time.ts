@@ -1,6 +1,7 @@
 /**
- * Time and its events, owned by the simulation. One event runs, then everything that it has set in motion (promises)
- * runs to its end, then comes the next. Events of one millisecond come in an order that the seed decides.
+ * Time and its events, owned by the simulation. One event runs, then everything that it has set in motion
+ * (promises) runs to its end, then comes the next. Events of one millisecond come in an order that the seed
+ * decides.
  */
 
 import type { Clock } from "../../src/util/clock.ts";

@@ -1,4 +1,7 @@
-/** The writes that clients ask for. Every image carries a number of its own, so that an answer tells whose write it shows. */
+/**
+ * The writes that clients ask for. Every image carries a number of its own, so that an answer tells whose
+ * write it shows.
+ */
 
 import type { Input, Item } from "../../src/dynamodb/model.ts";
 import { noWishes } from "../../src/proxy/call.ts";
@@ -23,8 +26,7 @@ export class WriteWorkload {
     this.#tables = tables;
   }
 
-  next(): Ask {
-    const table = this.#reads.table();
+  next(table = this.#reads.table()): Ask {
     const key = this.#reads.key();
     const kind = this.#random.weighted(writeMix);
     if (kind === "put") return this.#put(table, key);
@@ -47,19 +49,22 @@ export class WriteWorkload {
   /** A change of a table's schema; of one that is gone, its creation. */
   schema(): Ask {
     const TableName = this.#reads.table();
-    const Simulated = (this.#serial += 1);
+    const Simulated = this.#version().N;
     const globalKey = this.#random.pick(globalKeys);
-    const change = (operation: string, effect: Effect) => ask(operation, { TableName, Simulated }, noWishes, [effect]);
+    const change = (operation: string, effect: Effect) =>
+      ask(operation, { TableName, Simulated }, noWishes, [effect]);
     if (this.#tables.get(TableName)?.current === undefined) {
       const shape = this.#random.pick(shapes);
       return change("CreateTable", { kind: "create", table: TableName, shape, globalKey });
     }
-    if (this.#random.chance(0.75)) return change("UpdateTable", { kind: "reindex", table: TableName, globalKey });
+    if (this.#random.chance(0.75))
+      return change("UpdateTable", { kind: "reindex", table: TableName, globalKey });
     return change("DeleteTable", { kind: "drop", table: TableName });
   }
 
   #item(key: Item): Item {
-    const some = (share: number) => (this.#random.chance(share) ? { S: this.#random.pick(groups) } : undefined);
+    const some = (share: number) =>
+      this.#random.chance(share) ? { S: this.#random.pick(groups) } : undefined;
     const [g, h] = [some(0.7), some(0.5)];
     return { ...key, v: this.#version(), ...(g && { g }), ...(h && { h }) };
   }
@@ -88,8 +93,22 @@ export class WriteWorkload {
       ["SET v = :v REMOVE g", { ":v": v }, { v }, ["g"]],
     ];
     const [UpdateExpression, ExpressionAttributeValues, set, remove] = this.#random.pick(variants);
-    const ReturnValues = this.#random.pick([undefined, undefined, "NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"]);
-    const input = { TableName, Key: key, UpdateExpression, ExpressionAttributeValues, ...(ReturnValues && { ReturnValues }) };
+    const ReturnValues = this.#random.pick([
+      undefined,
+      undefined,
+      "NONE",
+      "ALL_OLD",
+      "ALL_NEW",
+      "UPDATED_OLD",
+      "UPDATED_NEW",
+    ]);
+    const input = {
+      TableName,
+      Key: key,
+      UpdateExpression,
+      ExpressionAttributeValues,
+      ...(ReturnValues && { ReturnValues }),
+    };
     return ask("UpdateItem", input, noWishes, [{ kind: "update", table: TableName, key, set, remove }]);
   }
 
@@ -104,7 +123,11 @@ export class WriteWorkload {
   }
 
   #batch(TableName: string): Ask {
-    const [first = this.#reads.key(), ...others] = distinct([this.#reads.key(), this.#reads.key(), this.#reads.key()]);
+    const [first = this.#reads.key(), ...others] = distinct([
+      this.#reads.key(),
+      this.#reads.key(),
+      this.#reads.key(),
+    ]);
     const item = this.#item(first);
     const requests: Input[] = [{ PutRequest: { Item: item } }];
     const effects: Effect[] = [{ kind: "put", table: TableName, item }];
@@ -136,10 +159,16 @@ export class WriteWorkload {
       else effects.push({ kind, table: TableName, key });
       if (kind === "update") actions.push({ Update: { TableName, Key: key, ...update } });
       else if (kind === "delete") actions.push({ Delete: { TableName, Key: key } });
-      else actions.push({ ConditionCheck: { TableName, Key: key, ConditionExpression: "attribute_not_exists(w)" } });
+      else
+        actions.push({
+          ConditionCheck: { TableName, Key: key, ConditionExpression: "attribute_not_exists(w)" },
+        });
     }
     const token = this.#random.chance(0.7);
-    const input = { TransactItems: actions, ...(token && { ClientRequestToken: `token-${item["v"] && "N" in item["v"] ? item["v"].N : ""}` }) };
+    const input = {
+      TransactItems: actions,
+      ...(token && { ClientRequestToken: `token-${item.v && "N" in item.v ? item.v.N : ""}` }),
+    };
     const transaction = ask("TransactWriteItems", input, noWishes, effects);
     if (token) this.#transactions.push(transaction);
     return transaction;
@@ -149,13 +178,17 @@ export class WriteWorkload {
     const v = this.#version();
     if (this.#random.chance(0.3)) {
       const item = { ...whole, v };
-      const members = Object.entries(whole).map(([name, value]) => `'${name}': '${"S" in value ? value.S : ""}'`);
+      const members = Object.entries(whole).map(
+        ([name, value]) => `'${name}': '${"S" in value ? value.S : ""}'`,
+      );
       const Statement = `INSERT INTO "${TableName}" VALUE {${members.join(", ")}, 'v': ${v.N}}`;
       return ask("ExecuteStatement", { Statement }, noWishes, [{ kind: "insert", table: TableName, item }]);
     }
     const key = this.#reads.keyIn(TableName, whole);
     const wheres = Object.entries(key).map(([name, value]) => `${name} = '${"S" in value ? value.S : ""}'`);
     const Statement = `UPDATE "${TableName}" SET v = ${v.N} WHERE ${wheres.join(" AND ")}`;
-    return ask("ExecuteStatement", { Statement }, noWishes, [{ kind: "updateExisting", table: TableName, key, set: { v }, remove: [] }]);
+    return ask("ExecuteStatement", { Statement }, noWishes, [
+      { kind: "updateExisting", table: TableName, key, set: { v }, remove: [] },
+    ]);
   }
 }

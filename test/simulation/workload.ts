@@ -25,10 +25,23 @@ export const shapes: readonly KeyShape[] = [
 /** What the GSI may be keyed by. The workload's items have the first two only now and then. */
 export const globalKeys = ["g", "h", "sk", "g", undefined] as const;
 
-const allKeys: readonly Item[] = ["a1", "a2", "b1", "b2", "a3", "b3"].map(([pk = "", sk = ""]) => ({ pk: { S: pk }, sk: { S: sk } }));
+const allKeys: readonly Item[] = ["a1", "a2", "b1", "b2", "a3", "b3"].map(([pk = "", sk = ""]) => ({
+  pk: { S: pk },
+  sk: { S: sk },
+}));
 export const groups = ["x", "y"] as const;
 
-const readMix = { item: 40, query: 12, index: 12, local: 3, scan: 3, batch: 8, strong: 5, strongBatch: 1, transact: 2 } as const;
+const readMix = {
+  item: 40,
+  query: 12,
+  index: 12,
+  local: 3,
+  scan: 3,
+  batch: 8,
+  strong: 5,
+  strongBatch: 1,
+  transact: 2,
+} as const;
 
 export class ReadWorkload {
   readonly #random: Random;
@@ -79,15 +92,19 @@ export class ReadWorkload {
     if (kind === "item" || kind === "strong") {
       const input = { TableName, Key: this.keyIn(TableName, key), ...this.#projection() };
       if (kind === "strong") return ask("GetItem", { ...input, ConsistentRead: true });
-      return this.#wishing("GetItem", { ...input, ...(this.#random.chance(0.1) && { ReturnConsumedCapacity: "TOTAL" }) });
+      return this.#wishing("GetItem", {
+        ...input,
+        ...(this.#random.chance(0.1) && { ReturnConsumedCapacity: "TOTAL" }),
+      });
     }
     if (kind === "scan") {
-      // A Scan does not say what the GSI was keyed by, so only where that never changes can its answer be judged.
+      // A Scan does not say what the GSI was keyed by: it can be judged where that never changes.
       const IndexName = this.#scansIndex && this.#random.chance(0.2) ? globalIndex : undefined;
       return this.#wishing("Scan", { TableName, ...(IndexName && { IndexName }) });
     }
     const life = this.#tables.get(TableName)?.lives.at(-1);
-    const missing = kind === "index" ? life?.globalKey === undefined : kind === "local" && life?.shape.sort === undefined;
+    const missing =
+      kind === "index" ? life?.globalKey === undefined : kind === "local" && life?.shape.sort === undefined;
     if (missing && this.#random.chance(0.9)) return this.one("query", TableName, key);
     const name = kind === "index" ? (life?.globalKey ?? "g") : (life?.shape.partition ?? "pk");
     const value = kind === "index" && name !== "sk" ? { S: this.#random.pick(groups) } : key[name];
@@ -105,7 +122,9 @@ export class ReadWorkload {
   everything(): readonly Ask[] {
     return ["t", "u"].flatMap((table) =>
       this.keys.flatMap((key) =>
-        (["item", "query", "index", "index", "local", "scan"] as const).map((kind) => this.one(kind, table, key)),
+        (["item", "query", "index", "index", "local", "scan"] as const).map((kind) =>
+          this.one(kind, table, key),
+        ),
       ),
     );
   }
@@ -114,7 +133,12 @@ export class ReadWorkload {
     const tables = this.#random.chance(0.3) ? ["t", "u"] : [this.table()];
     const RequestItems = Object.fromEntries(
       tables.map((table) => {
-        const keys = distinct(this.keys.filter(() => this.#random.chance(0.5)).concat(this.key()).map((key) => this.keyIn(table, key)));
+        const keys = distinct(
+          this.keys
+            .filter(() => this.#random.chance(0.5))
+            .concat(this.key())
+            .map((key) => this.keyIn(table, key)),
+        );
         const strong = ConsistentRead || this.#random.chance(0.1);
         return [table, { Keys: keys, ...(strong && { ConsistentRead: true }), ...this.#projection() }];
       }),
@@ -135,12 +159,18 @@ export class ReadWorkload {
     const wishes = { none: 85, noCache: 5, noStore: 5, onlyIfCached: 2, young: 3 } as const;
     const wish = this.#random.weighted(wishes);
     if (wish === "none") return ask(operation, input);
-    if (wish === "young") return ask(operation, input, { ...noWishes, ageMsMax: this.#random.between(1, 60) });
+    if (wish === "young")
+      return ask(operation, input, { ...noWishes, ageMsMax: this.#random.between(1, 60) });
     return ask(operation, input, { ...noWishes, [wish]: true });
   }
 }
 
-export function ask(operation: string, input: Input, control: CacheControl = noWishes, effects?: readonly Effect[]): Ask {
+export function ask(
+  operation: string,
+  input: Input,
+  control: CacheControl = noWishes,
+  effects?: readonly Effect[],
+): Ask {
   return { operation, input, control, effects };
 }
 

@@ -1,18 +1,11 @@
-/** One run: the real request path over the model of DynamoDB, many clients, and the checker behind each answer. */
+/**
+ * One run: the real request path over the model of DynamoDB, many clients, and the checker behind each
+ * answer.
+ */
 
-import { VersionClock } from "../../src/cache/coherence.ts";
-import { MemoryTier } from "../../src/cache/memory-tier.ts";
-import { SingleFlight } from "../../src/cache/single-flight.ts";
-import type { CacheTier } from "../../src/cache/tier.ts";
 import { parseObject, toBytes } from "../../src/dynamodb/json-codec.ts";
-import type { Input, TableSchema } from "../../src/dynamodb/model.ts";
-import { applyTableChange } from "../../src/invalidation/invalidator.ts";
-import type { InvalidationSource, Recorder } from "../../src/metrics/outcome.ts";
 import type { Call, Reply } from "../../src/proxy/call.ts";
-import type { Deps } from "../../src/proxy/deps.ts";
 import { handle } from "../../src/proxy/pipeline.ts";
-import type { Loaded } from "../../src/proxy/loaded.ts";
-import { TableCatalog } from "../../src/upstream/table-catalog.ts";
 import { Checker, type Moment } from "./checker.ts";
 import { type Circumstances, circumstances } from "./circumstances.ts";
 import { boundOf, claimsOf } from "./claims.ts";
@@ -20,6 +13,7 @@ import { Ledger, type WriteRecord } from "./ledger.ts";
 import { ModelDynamoDb } from "./model-dynamodb.ts";
 import { ModelTable } from "./model-table.ts";
 import type { Mutant } from "./mutant.ts";
+import { Node } from "./node.ts";
 import { Random } from "./random.ts";
 import { Trace } from "./trace.ts";
 import { Violation } from "./violation.ts";
@@ -47,14 +41,11 @@ export class World {
   readonly #tables = new Map(["t", "u"].map((name) => [name, new ModelTable(name)]));
   readonly #ledger: Ledger;
   readonly #model: ModelDynamoDb;
-  readonly #deps: Deps;
+  readonly #node: Node;
   readonly #checker: Checker;
   readonly #reads: ReadWorkload;
   readonly #writes: WriteWorkload;
-  /** When a table was last unknown to the proxy: what it showed then was not learned. */
-  readonly #unknownAtMs = new Map<string, number>();
   #violation: unknown;
-  #source: InvalidationSource | undefined;
 
   constructor(seed: number, operations: number, mutant: Mutant | undefined, traced: boolean) {
     const random = new Random(seed);
@@ -72,8 +63,11 @@ export class World {
     this.#checker = new Checker(this.circumstances, tables);
     this.#reads = new ReadWorkload(random, this.circumstances, tables);
     this.#writes = new WriteWorkload(random, this.#reads, tables);
-    this.#deps = this.#build(mutant);
-    for (const table of tables.values()) table.create(random.pick(shapes), random.pick(["g", "g", "sk", undefined]));
+    this.#node = new Node({
+      ...{ time, mutant, circumstances: this.circumstances, dynamoDb: this.#model, ledger: this.#ledger },
+    });
+    for (const table of tables.values())
+      table.create(random.pick(shapes), random.pick(["g", "g", "sk", undefined]));
   }
 
   /** @throws Violation */
@@ -96,57 +90,17 @@ export class World {
     this.#ledger.close();
   }
 
-  #build(mutant: Mutant | undefined): Deps {
-    const { rule: drawn, slots, bytesMax, tablesMax, indexSettleMs, unknownOutcomeMs } = this.circumstances;
-    const rule = { ...drawn, indexSettleMs };
-    const clock = this.#time;
-    const versions = mutant?.versions?.({ clock, slots }) ?? new VersionClock({ clock, slots });
-    const memory = new MemoryTier({ versions, clock, bytesMax, entryBytesMax: bytesMax });
-    const recorder = this.#recorder();
-    const wish = (operation: string, input: Input) => this.#ledger.wish(operation, input);
-    const parts = { versions, rule, clock, wish, schemas: () => this.#deps.schemas, source: () => this.#source };
-    const cache: CacheTier = mutant?.cache?.(memory, parts) ?? memory;
-    const upstream = mutant?.upstream?.(this.#model, cache, parts) ?? this.#model;
-    const onChange = (old: TableSchema) => void applyTableChange(old, unknownOutcomeMs, cache, recorder);
-    const times = { refreshMs: 2_000, absentMs: 20, retryMs: 20, describeTimeoutMs: 100 };
-    const catalog = new TableCatalog({ upstream, clock, onChange, tablesMax, ...times });
-    const flightOptions = { clock, waitersMax: 20 };
-    return {
-      ...{ upstream, cache, clock, recorder, unknownOutcomeMs, ruleFor: () => rule },
-      flights: mutant?.flights?.(flightOptions) ?? new SingleFlight<Loaded>(flightOptions),
-      schemas: {
-        schema: async (reference, deadlineAtMs) => {
-          const schema = await catalog.schema(reference, deadlineAtMs);
-          if (schema === undefined) this.#unknownAtMs.set(reference, clock.nowMs());
-          return schema;
-        },
-        refresh: (reference) => void catalog.refresh(reference),
-        forget: (reference) => catalog.forget(reference),
-        known: () => catalog.known(),
-      },
-    };
-  }
-
-  #recorder(): Recorder {
-    const nothing = () => {};
-    return {
-      ...{ call: nothing, lookup: nothing, fill: nothing, readUnits: nothing, writeUnits: nothing },
-      ...{ strongReadForced: nothing, upstream: nothing, upstreamRetry: nothing },
-      invalidated: (_table, source) => {
-        this.#source = source;
-      },
-    };
-  }
-
   #act(): void {
     const { foreign, schema } = this.circumstances;
-    if (this.#random.chance(foreign)) return this.#writeAround();
-    if (this.#random.chance(schema)) return this.#changeSchema();
-    if (this.#random.chance(0.8)) return this.#call(this.#reads.next());
-    this.#write(this.#writes.next());
+    if (this.#random.chance(foreign)) this.#writeAround();
+    else if (this.#random.chance(schema)) this.#changeSchema();
+    else if (this.#random.chance(0.8)) this.#call(this.#reads.next());
+    else this.#write(this.#writes.next());
   }
 
-  /** A writer who does not know us, and readers while the replicas still differ: one is sure, the next is not. */
+  /**
+   * A writer who does not know us, and readers while the replicas still differ: one is sure, the next is not.
+   */
   #writeAround(): void {
     const effect = this.#writes.foreign();
     this.#model.landForeign([effect]);
@@ -156,18 +110,25 @@ export class World {
     const moments = [1, 2, 3, 4, 5].map(() => this.#random.between(0, settleMs)).sort((a, b) => a - b);
     for (const [at, waitMs] of moments.entries()) {
       const strong = at === 2;
-      this.#time.after(waitMs, () => this.#call(this.#reads.one(strong ? "strong" : "item", effect.table, key)));
+      this.#time.after(waitMs, () =>
+        this.#call(this.#reads.one(strong ? "strong" : "item", effect.table, key)),
+      );
     }
   }
 
   /** A change of a schema, with writes under way that were planned before it, and readers of what is new. */
   #changeSchema(): void {
-    const { indexSettleMs } = this.circumstances;
-    for (const _ of [1, 2]) this.#write(this.#writes.next());
-    this.#write(this.#writes.schema());
-    for (const _ of [1, 2, 3, 4]) {
-      const waitMs = indexSettleMs + this.#random.between(0, 2 * indexSettleMs);
-      this.#time.after(waitMs, () => this.#call(this.#reads.one("index", "t", this.#reads.key())));
+    const { indexSettleMs, unknownOutcomeMs } = this.circumstances;
+    const change = this.#writes.schema();
+    const table = String(change.input.TableName);
+    for (const _ of [1, 2, 3]) this.#write(this.#writes.next(table));
+    this.#write(change);
+    // First from when its answers are stored again, then when those writes have landed too.
+    const storedMs = unknownOutcomeMs + indexSettleMs;
+    for (const waitMs of [10, 20, 30, 120, 200, 280].map(
+      (ms) => storedMs + ms + this.#random.between(0, 20),
+    )) {
+      this.#time.after(waitMs, () => this.#call(this.#reads.one("index", table, this.#reads.key())));
     }
   }
 
@@ -188,7 +149,12 @@ export class World {
     if (this.#random.chance(0.5)) return;
     const waits = reply.status === 200 ? [0, settleMs] : [0, unknownOutcomeMs, unknownOutcomeMs + settleMs];
     for (const effect of record.effects) {
-      const key = "item" in effect ? effect.item : "key" in effect ? { ...this.#reads.key(), ...effect.key } : undefined;
+      const key =
+        "item" in effect
+          ? effect.item
+          : "key" in effect
+            ? { ...this.#reads.key(), ...effect.key }
+            : undefined;
       if (key === undefined) continue;
       const waitMs = Math.max(0, this.#random.pick(waits) + this.#random.between(-2, 3));
       this.#time.after(waitMs, () => this.#call(this.#reads.near(effect.table, key)));
@@ -199,14 +165,20 @@ export class World {
     const began: Moment = { ms: this.#time.nowMs(), turn: this.#time.turn };
     const call: Call = {
       ...{ target: `DynamoDB_20120810.${ask.operation}`, operation: ask.operation, control: ask.control },
-      ...{ body: toBytes(ask.input), input: ask.input, deadlineAtMs: began.ms + this.circumstances.deadlineMs },
+      ...{
+        body: toBytes(ask.input),
+        input: ask.input,
+        deadlineAtMs: began.ms + this.circumstances.deadlineMs,
+      },
       signal: this.#leaver(),
     };
     this.tally.calls += 1;
     this.trace.add(() => `ask ${ask.operation} ${JSON.stringify(ask.input)} ${wishes(ask)}`);
-    Promise.resolve(handle(call, this.#deps))
+    Promise.resolve(handle(call, this.#node.deps))
       .then((reply) => {
-        this.trace.add(() => `answer (asked ${began.ms} #${began.turn}) ${told(reply)} to ${JSON.stringify(ask.input)}`);
+        this.trace.add(
+          () => `answer (asked ${began.ms} #${began.turn}) ${told(reply)} to ${JSON.stringify(ask.input)}`,
+        );
         if (ask.effects === undefined) this.#check(ask, reply, began);
         then?.(reply);
       })
@@ -227,17 +199,26 @@ export class World {
     const { settleMs, deadlineMs } = this.circumstances;
     const refusedAtMs = this.#model.refusedStrongAtMs.find((ms) => ms >= began.ms - deadlineMs);
     for (const claimed of claimsOf(ask, body)) {
-      const bound = boundOf(ask, reply, claimed, this.#deps.ruleFor(claimed.claim.table), this.circumstances);
+      const bound = boundOf(
+        ask,
+        reply,
+        claimed,
+        this.#node.deps.ruleFor(claimed.claim.table),
+        this.circumstances,
+      );
       this.tally.checked += 1;
       const fault = this.#checker.fault(claimed.claim, { ...bound, refusedAtMs }, began);
       if (fault !== undefined) {
         const question = `${ask.operation} ${JSON.stringify(ask.input)} ${wishes(ask)}`;
-        throw new Violation(`at ${began.ms} #${began.turn}: ${question}\n  ${told(reply)}\n  ${fault}\n  settleMs ${settleMs}`);
+        throw new Violation(
+          `at ${began.ms} #${began.turn}: ${question}\n  ${told(reply)}\n  ${fault}\n  settleMs ${settleMs}`,
+        );
       }
       // What passed by unread was not learned.
       if (reply.reason === "unproven-request" || reply.reason === "no-schema") continue;
-      const known = (this.#unknownAtMs.get(claimed.claim.table) ?? 0) < began.ms;
-      if (claimed.strong && known && ask.operation !== "Query") this.#checker.learn(claimed.claim, this.#time, began);
+      const known = (this.#node.unknownAtMs.get(claimed.claim.table) ?? 0) < began.ms;
+      if (claimed.strong && known && ask.operation !== "Query")
+        this.#checker.learn(claimed.claim, this.#time, began);
     }
   }
 
@@ -263,5 +244,10 @@ function told(reply: Reply): string {
 
 function wishes({ control }: Ask): string {
   const { noCache, noStore, onlyIfCached, ageMsMax } = control;
-  return JSON.stringify({ ...(noCache && { noCache }), ...(noStore && { noStore }), ...(onlyIfCached && { onlyIfCached }), ageMsMax });
+  return JSON.stringify({
+    ...(noCache && { noCache }),
+    ...(noStore && { noStore }),
+    ...(onlyIfCached && { onlyIfCached }),
+    ageMsMax,
+  });
 }

@@ -73,10 +73,15 @@ export function lastLine(error: unknown): string {
   return text.trim().split("\n").at(-1) ?? text;
 }
 
+/** Reasons already told: one line each, not one for every test. */
+const told = new Set<string>();
+
 /** The part, or the end of this test: failed where CI=true, skipped with the reason elsewhere. */
 export function need<T>(ctx: TestContext, part: Part<T>): T {
   if (part.missing === undefined) return part.found;
   if (process.env.CI === "true") throw new Error(`CI must have it: ${part.missing}`);
+  if (!told.has(part.missing)) console.warn(`Skipped: ${part.missing}`);
+  told.add(part.missing);
   ctx.skip(part.missing);
   throw new Error("a skipped test does not go on");
 }
