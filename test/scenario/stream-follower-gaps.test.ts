@@ -137,7 +137,7 @@ describe("lost records", () => {
     expect(applied()).toEqual(keys("a", "b"));
   });
 
-  it("a shard not read for longer than records are kept is a gap, though TRIM_HORIZON would say nothing", async () => {
+  it("a shard not read for longer than records are kept is a gap: TRIM_HORIZON would not tell", async () => {
     const model = new StreamModel();
     let aheadMs = 0;
     const { follower, put, applied, flushes } = scenario.follow(model, {

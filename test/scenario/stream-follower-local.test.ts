@@ -1,5 +1,5 @@
-// Following the streams of the real DynamoDB Local: every way to write directly to a table arrives, with the tags
-// that it must drop.
+// Following the streams of the real DynamoDB Local: every way to write directly to a table arrives, with the
+// tags that it must drop.
 
 import { afterAll, describe, expect, inject, it } from "vitest";
 import type { TableSchema } from "../../src/dynamodb/model.ts";

@@ -100,6 +100,34 @@ describe("outages", () => {
     expect(diary.some((entry) => entry.kind === "applied" && entry.key === keyText("in flight"))).toBe(false);
     expect(follower.state().caughtUpAtMs).toBeGreaterThanOrEqual(caughtUpAtMs);
   });
+
+  it("the rest of a page that is being applied when a gap is found is left to the flush", async () => {
+    const model = new StreamModel({ shards: 2 });
+    const seen: string[] = [];
+    const held = Promise.withResolvers<void>();
+    const apply = async ({ change }: RecordChange): Promise<void> => {
+      seen.push(change.key);
+      await held.promise;
+    };
+    const { follower, put } = scenario.follow(model, {
+      sink: { apply, flush: (reason) => void seen.push(reason) },
+    });
+    await follower.start();
+    const [slow, other] = model.open();
+    for (const name of ["a", "b", "c"]) put(name, slow);
+    await until(
+      () => seen.length === 2,
+      () => seen,
+    );
+    model.trim(other!);
+    await sleep(100);
+    held.resolve();
+    await until(
+      () => seen.at(-1) === "trimmed data",
+      () => seen,
+    );
+    expect(seen).toEqual(["start", keyText("a"), "trimmed data"]);
+  });
 });
 
 describe("records and the sink", () => {
@@ -182,11 +210,12 @@ describe("records and the sink", () => {
       await until(() => scenario.server.count(operation) > 0, operation);
       const before = performance.now();
       await follower.stop();
-      expect(performance.now() - before).toBeLessThan(500);
+      expect(performance.now() - before).toBeLessThan(2_000);
       expect(follower.state()).toMatchObject({ kind: "stopped", stopReason: "stopped" });
       await follower.start();
+      await sleep(50); // What was sent before may still be on its way to the server.
       const calls = scenario.server.count(operation);
-      await sleep(20);
+      await sleep(50);
       expect(scenario.server.count(operation)).toBe(calls);
       scenario.server.clearFaults();
       await close();

@@ -98,7 +98,7 @@ describe("caughtUpAtMs", () => {
     expect(follower.state().lagMs).toBeGreaterThan(250);
   });
 
-  it("is the second of the newest record after a page with records, but never later than its request", async () => {
+  it("is the newest record's second after a page with records, but never later than the request", async () => {
     const aheadMs = 7_000_000;
     for (const olderByMs of [0, -20_000]) {
       const model = new StreamModel();
@@ -142,6 +142,27 @@ describe("caughtUpAtMs", () => {
       () => follower.state(),
     );
     expect(applied()).toContain(keyText("child"));
+  });
+
+  it("of a child that was found but not yet read is its parent's", async () => {
+    const model = new StreamModel();
+    const { follower, put, applied } = scenario.follow(model);
+    await follower.start();
+    const held = Promise.withResolvers<void>();
+    scenario.server.before = (operation, { ShardIteratorType }) =>
+      operation === "GetShardIterator" && ShardIteratorType === "TRIM_HORIZON" ? held.promise : undefined;
+    const [child] = model.split(model.open()[0]!, 1);
+    const closedAtMs = systemClock.nowMs();
+    put("child", child);
+    await until(() => scenario.server.count("GetShardIterator") === 2, "the child is found");
+    await sleep(50);
+    expect(follower.state().caughtUpAtMs).toBeLessThanOrEqual(closedAtMs);
+    held.resolve();
+    await until(
+      () => follower.state().caughtUpAtMs > closedAtMs + 50,
+      () => follower.state(),
+    );
+    expect(applied()).toEqual([keyText("child")]);
   });
 
   it("never goes back, not even across a gap", async () => {

@@ -1,6 +1,6 @@
-// Random shard trees, records and faults: every record written since the start is applied, or a flush came after
-// it; in each shard's order, parents before children; with bounded concurrency; and caughtUpAtMs claims nothing
-// that is not so.
+// Random shard trees, records and faults: every record written since the start is applied, or a flush came
+// after it; in each shard's order, parents before children; with bounded concurrency; and caughtUpAtMs
+// claims nothing that is not so.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
@@ -160,7 +160,8 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
     weight: 1,
     arbitrary: place.map((at) => (run: Run) => {
       const shard = run.shard(at);
-      // TRIM_HORIZON says nothing of what was trimmed: only a shard that was read tells (see the test of gaps).
+      // TRIM_HORIZON says nothing of what was trimmed: only a shard that was read tells (see the test of
+      // gaps).
       const wasRead = run.written.some(
         (one) => one.shard === shard && run.followed.applied().includes(one.key),
       );

@@ -54,7 +54,7 @@ describe("the start", () => {
     );
   });
 
-  it("a write between the flush's beginning and LATEST is not possible: the iterator stood before", async () => {
+  it("nothing can be written between the flush and LATEST: the iterator stands before", async () => {
     const model = new StreamModel();
     const order: string[] = [];
     scenario.server.before = (operation) => void order.push(operation);

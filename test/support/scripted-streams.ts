@@ -1,6 +1,6 @@
-// A DynamoDB Streams server over real sockets whose shards, times and faults a test decides: for splits, merges,
-// expired iterators, trimmed shards and ten thousand shards, which DynamoDB Local cannot show. Where both can do
-// a thing, test/contract/stream-server.test.ts holds them to the same answers.
+// A DynamoDB Streams server over real sockets whose shards, times and faults a test decides: for splits,
+// merges, expired iterators, trimmed shards and ten thousand shards, which DynamoDB Local cannot show. Where
+// both can do a thing, test/contract/stream-server.test.ts holds them to the same answers.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import {
