@@ -149,14 +149,14 @@ export class Auditor {
     };
   }
 
-  /** False if there is something to complain of and this is not the last word. */
+  /** False if it seems to have missed something, and this is not the last word. */
   #judge(history: KeyHistory, read: Read, seen: Seen, endedAtMs: number, isFinal: boolean): boolean {
     const matches =
       "notOfKind" in seen
         ? (state: State) => state.kind !== seen.notOfKind
         : (state: State) => state.text === seen.text;
     const verdict = history.look({ ...read, matches });
-    if (verdict.broken !== undefined && !isFinal) return false;
+    if (!isFinal && (verdict.seen === undefined || verdict.missed.length > 0)) return false;
     this.#checks += 1;
     if (read.cache.includes("hit")) this.#hits += 1;
     for (const state of verdict.seen === undefined ? [] : verdict.missed) {
