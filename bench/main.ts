@@ -1,5 +1,6 @@
 /** `npm run bench`: all rows in one run, one table; exits 1 if any reply was wrong. */
 
+import { freshnessMarkdown, measureFreshness } from "./freshness.ts";
 import { measure } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
 import { contendedRows, markdown, reportOf, writeReport } from "./report.ts";
@@ -14,17 +15,33 @@ function optionsOrExit(): Options {
   }
 }
 
-const options = optionsOrExit();
-const outcome = await measure(options, (line) => console.error(line));
-if (outcome.faults.length > 0) {
-  console.error(`WRONG\n  ${outcome.faults.join("\n  ")}`);
-  process.exitCode = 1;
-} else {
+const say = (line: string): void => console.error(line);
+
+async function measureRows(options: Options): Promise<void> {
+  const outcome = await measure(options, say);
+  if (outcome.faults.length > 0) {
+    console.error(`WRONG\n  ${outcome.faults.join("\n  ")}`);
+    process.exitCode = 1;
+    return;
+  }
   const report = reportOf(options, outcome);
-  console.log(markdown(report));
+  const text = markdown(report);
+  console.log(text);
   // The kept report is that of a whole run on a quiet machine; all others are for looking at.
   const isWhole = !options.quick && options.startUp && options.rows.length === rows.length;
   const isQuotable = isWhole && contendedRows(report).length === 0;
-  writeReport(report, isQuotable ? "latest" : "quick");
+  writeReport(report, text, isQuotable ? "latest" : "quick");
   console.log(`All replies were right: ${options.rows.length} rows, ${options.repeats} repeats.`);
 }
+
+/** How long a write around the proxy takes to be seen; more samples than a row of throughput needs. */
+async function measureFresh(options: Options): Promise<void> {
+  const report = await measureFreshness(options.seconds * (options.quick ? 5 : 12), say);
+  const text = freshnessMarkdown(report);
+  console.log(text);
+  writeReport(report, text, options.quick ? "freshness-quick" : "freshness");
+}
+
+const options = optionsOrExit();
+if (options.rows.length > 0 || options.startUp) await measureRows(options);
+if (options.freshness) await measureFresh(options);

@@ -7,6 +7,8 @@ export interface Options {
   readonly quick: boolean;
   readonly rows: readonly Row[];
   readonly startUp: boolean;
+  /** How long writes around the proxy take to be seen; a part of its own, with a report of its own. */
+  readonly freshness: boolean;
   readonly seconds: number;
   readonly warmSeconds: number;
   readonly repeats: number;
@@ -15,10 +17,12 @@ export interface Options {
 }
 
 const startUpId = "start-up";
+const freshnessId = "freshness";
+const otherIds = [startUpId, freshnessId];
 
 export const usage = `npm run bench -- [flags]
   --quick            short rows, one repeat: checks the replies, not the times (under 60 s)
-  --rows a,b         only these: ${[...rows.map(({ id }) => id), startUpId].join(", ")}
+  --rows a,b         only these: ${[...rows.map(({ id }) => id), ...otherIds].join(", ")}
   --seconds N        measured time of each row and repeat (default 5; with --quick 1)
   --repeats N        how often all rows are run, in turn (default 3; with --quick 1)
   --connections N    kept-alive connections of the load (default 32)
@@ -39,12 +43,13 @@ export function readOptions(parameters: readonly string[]): Options {
   });
   const { quick } = values;
   const ids = values.rows?.split(",").map((id) => id.trim());
-  const unknown = ids?.filter((id) => id !== startUpId && !rows.some((row) => row.id === id)) ?? [];
+  const unknown = ids?.filter((id) => !otherIds.includes(id) && !rows.some((row) => row.id === id)) ?? [];
   if (unknown.length > 0) throw new Error(`--rows: ${unknown.join(", ")} is no row`);
   return {
     quick,
     rows: ids === undefined ? rows : rows.filter(({ id }) => ids.includes(id)),
     startUp: ids === undefined || ids.includes(startUpId),
+    freshness: ids === undefined ? !quick : ids.includes(freshnessId),
     seconds: amount("seconds", values.seconds, quick ? 1 : 5),
     warmSeconds: quick ? 0.3 : 2,
     repeats: wholeNumber("repeats", values.repeats, quick ? 1 : 3),

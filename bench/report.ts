@@ -19,14 +19,7 @@ export function reportOf(options: Options, outcome: Outcome): Report {
   const { seconds, warmSeconds, repeats, connections, partitions } = options;
   return {
     about: {
-      date: new Date().toISOString().slice(0, 10),
-      commit: commit(),
-      node: process.versions.node,
-      platform: `${process.platform} ${process.arch}`,
-      cpu: cpus()[0]?.model.trim() ?? "unknown",
-      cores: availableParallelism(),
-      memoryGiB: Math.round(totalmem() / 2 ** 30),
-      pinned,
+      ...machine(),
       ...{ seconds, warmSeconds, repeats, connections },
       items: partitions * 25,
     },
@@ -36,6 +29,20 @@ export function reportOf(options: Options, outcome: Outcome): Report {
       title,
       firstReply: spread(firstReplyMs),
     })),
+  };
+}
+
+/** Where and what was measured. */
+export function machine(): Report["about"] {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit: commit(),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    pinned,
   };
 }
 
@@ -106,7 +113,8 @@ export function markdown(report: Report): string {
     .concat("\n");
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+/** @param rows the head first; all cells but the first of a row stand at its right */
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join(" | ")} |`;
@@ -130,9 +138,9 @@ function percent(value: Spread | undefined): string {
 }
 
 /** Writes bench/results/<name>.json and .md. */
-export function writeReport(report: Report, name: string): void {
+export function writeReport(report: object, text: string, name: string): void {
   const folder = path.join(import.meta.dirname, "results");
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(path.join(folder, `${name}.md`), markdown(report));
+  writeFileSync(path.join(folder, `${name}.md`), text);
 }

@@ -8,12 +8,15 @@ import { VersionClock } from "./cache/coherence.ts";
 import { MemoryTier } from "./cache/memory-tier.ts";
 import { SingleFlight } from "./cache/single-flight.ts";
 import { packageVersion } from "./cli/version.ts";
+import { createFreshness, createSupervisor, streamFigures } from "./compose-streams.ts";
 import { isLoopbackHost } from "./config/loopback.ts";
 import type { Settings } from "./config/settings.ts";
 import { ruleFor } from "./config/table-rules.ts";
 import { parseReply, toBytes } from "./dynamodb/json-codec.ts";
-import type { Input } from "./dynamodb/model.ts";
+import type { Input, TableSchema } from "./dynamodb/model.ts";
+import type { Freshness } from "./invalidation/freshness.ts";
 import { applyTableChange } from "./invalidation/invalidator.ts";
+import type { StreamSupervisor } from "./invalidation/stream-supervisor.ts";
 import { createMetrics } from "./metrics/registry.ts";
 import type { Deps } from "./proxy/deps.ts";
 import { explain } from "./proxy/explain.ts";
@@ -53,6 +56,8 @@ class DynatierApp implements App {
   readonly #catalog: TableCatalog;
   readonly #cache: MemoryTier;
   readonly #deps: Deps;
+  readonly #freshness: Freshness;
+  readonly #supervisor: StreamSupervisor;
   readonly #server: DynamoHttpServer;
   readonly #admin: AdminServer;
   #state: "new" | "ready" | "stopping" = "new";
@@ -86,6 +91,7 @@ class DynatierApp implements App {
         this.#log.info({ table: old.TableName }, "the table was changed: what was cached of it is dropped");
       },
     });
+    this.#freshness = createFreshness(settings, clock);
     this.#deps = {
       upstream: this.#upstream,
       schemas: this.#catalog,
@@ -93,13 +99,23 @@ class DynatierApp implements App {
       flights: new SingleFlight<Loaded>({ clock, waitersMax: settings.waitersMax }),
       clock,
       recorder: this.#metrics,
+      freshness: this.#freshness,
       ruleFor: (TableName) => ruleFor(TableName, settings),
       unknownOutcomeMs: settings.unknownOutcomeMs,
     };
+    this.#supervisor = createSupervisor({
+      settings,
+      deps: this.#deps,
+      catalog: this.#catalog,
+      freshness: this.#freshness,
+      metrics: this.#metrics,
+      log: this.#log,
+    });
     this.#server = this.#buildServer();
     this.#admin = this.#buildAdmin();
     this.#metrics.gauges({
       caches: () => [{ tier: "memory", ...this.#cache.stats() }],
+      streams: () => streamFigures(this.#catalog, this.#supervisor, this.#freshness),
       requestsInFlight: () => this.#server.inFlight,
       waitingCallers: () => this.#deps.flights.waiting,
       clientConnections: () => this.#server.sockets.open,
@@ -114,6 +130,7 @@ class DynatierApp implements App {
     const { host, port, adminHost, adminPort } = this.settings;
     const url = await this.#server.start(host, port);
     const admin = await this.#admin.start(adminHost, adminPort);
+    this.#supervisor.start();
     this.#state = "ready";
     return { url, adminUrl: admin.url, upstream: this.#embedded?.url ?? this.settings.upstream };
   }
@@ -122,6 +139,7 @@ class DynatierApp implements App {
     this.#state = "stopping";
     await this.#server.stop();
     await this.#admin.stop();
+    await this.#supervisor.stop();
     await this.#upstream.close();
     await this.#cache.close();
     await this.#embedded?.close();
@@ -136,9 +154,7 @@ class DynatierApp implements App {
     try {
       const names = await this.#listTables();
       const tables = await Promise.all(
-        names.map(async (name) =>
-          reportTable(name, await this.#catalog.schema(name, this.#deadline()), ruleFor(name, this.settings)),
-        ),
+        names.map(async (name) => this.#report(name, await this.#catalog.schema(name, this.#deadline()))),
       );
       const problems = tables
         .filter(({ why }) => why.startsWith("it cannot be described"))
@@ -147,6 +163,11 @@ class DynatierApp implements App {
     } catch (error) {
       return { problems: [error instanceof Error ? error.message : String(error)], tables: [] };
     }
+  }
+
+  #report(TableName: string, schema: TableSchema | undefined): TableReport {
+    const stream = schema && this.#supervisor.report(schema);
+    return reportTable(TableName, schema, ruleFor(TableName, this.settings), stream);
   }
 
   async #listTables(): Promise<string[]> {
@@ -235,7 +256,7 @@ class DynatierApp implements App {
     return this.#catalog.known().map((schema) => {
       const { TableName } = schema;
       return {
-        ...reportTable(TableName, schema, ruleFor(TableName, this.settings)),
+        ...this.#report(TableName, schema),
         ...figures.get(TableName),
       };
     });

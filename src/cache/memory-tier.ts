@@ -94,10 +94,15 @@ export class MemoryTier implements CacheTier {
     this.#versions.bump(tags, pendingForMs);
   }
 
-  confirm(key: CacheKey, tags: readonly Tag[], body: Uint8Array, changed: readonly Tag[]): boolean {
+  confirm(
+    key: CacheKey,
+    tags: readonly Tag[],
+    shows: (entry: CacheEntry) => boolean,
+    changed: readonly Tag[],
+  ): boolean {
     const stamp = this.#versions.stamp(tags);
     const stored = this.#entries.peek(key);
-    if (stored === undefined || stored.stamp !== stamp || !sameBytes(stored.entry.body, body)) return false;
+    if (stored === undefined || stored.stamp !== stamp || !shows(stored.entry)) return false;
     this.#versions.bump(changed);
     const expected = stamp + this.#versions.stepOf(changed, tags);
     // Another thread may have bumped in between (shared versions): then the entry dies with the old stamp.
@@ -151,8 +156,4 @@ function ageMsMax(entry: CacheEntry, options: LookupOptions): number {
 
 function sizeOf(stored: Stored, key: CacheKey): number {
   return stored.entry.body.byteLength + key.length + entryOverheadBytes;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && Buffer.compare(a, b) === 0;
 }

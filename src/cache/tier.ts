@@ -65,10 +65,15 @@ export interface CacheTier {
    */
   invalidate(tags: readonly Tag[], pendingForMs?: number): void | Promise<void>;
   /**
-   * A strong read has shown `body`. If the live entry under this key says the same, its tags in `changed` are
-   * invalidated all the same (what is in flight dies), the entry is kept under the new stamp, and the answer is true.
-   * Otherwise nothing is done and the answer is false.
+   * Confirm or kill: a change has been learned that the live entry under this key may show already. If it does
+   * (`shows`), the tags in `changed` are invalidated all the same (what is in flight dies), the entry is kept under the
+   * new stamp, and the answer is true. Otherwise nothing is done and the answer is false.
    */
-  confirm(key: CacheKey, tags: readonly Tag[], body: Uint8Array, changed: readonly Tag[]): boolean;
+  confirm(
+    key: CacheKey,
+    tags: readonly Tag[],
+    shows: (entry: CacheEntry) => boolean,
+    changed: readonly Tag[],
+  ): boolean;
   close(): Promise<void>;
 }

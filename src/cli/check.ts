@@ -1,4 +1,5 @@
 /** `dynatier check`: are the settings sound, does the upstream answer, and how will each table be cached? */
+import type { TableReport } from "../admin/table-report.ts";
 import { flagName } from "../config/settings.ts";
 import type { CommandContext, ExitCode } from "./command.ts";
 import { tableLines } from "./text-table.ts";
@@ -21,7 +22,10 @@ export async function run(context: CommandContext): Promise<ExitCode> {
     print(`Upstream  ${settings.upstream}, ${settings.region}; asked in ${Math.round(tookMs)} ms`);
     print("");
     if (tables.length === 0) print("No tables were found.");
-    else for (const line of tableLines(["Table", "Cached", "Why"], tables.map(toRow))) print(line);
+    else
+      for (const line of tableLines(["Table", "Cached", "Writes around dynatier", "Why"], tables.map(toRow)))
+        print(line);
+    for (const { table, hint } of tables) if (hint !== undefined) print(`${table}: ${hint}`);
     if (problems.length === 0) return 0;
     print("");
     print(problems.length === 1 ? "1 problem:" : `${problems.length} problems:`);
@@ -32,6 +36,6 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   }
 }
 
-function toRow({ table, cached, why }: { table: string; cached: string; why: string }): string[] {
-  return [table, cached, why];
+function toRow({ table, cached, stream, why }: TableReport): string[] {
+  return [table, cached, stream, why];
 }

@@ -53,6 +53,14 @@ export const CHECKS: readonly Check[] = [
         : "`tlsClientCa` needs `tlsCert` and `tlsKey` as well",
   },
   {
+    about: ["streamIdlePollMs", "freshWithinMs", "streams"],
+    find: ({ settings: { streams, streamIdlePollMs, freshWithinMs } }) =>
+      streams === "off" || streamIdlePollMs < freshWithinMs
+        ? undefined
+        : `\`streamIdlePollMs\` ${streamIdlePollMs} must be below \`freshWithinMs\` ${freshWithinMs}, or an idle ` +
+          "stream counts as silent",
+  },
+  {
     about: ["awsEndpointMode", "awsAccountId"],
     find: ({ settings: { awsEndpointMode, awsAccountId } }) =>
       awsEndpointMode !== "account" || awsAccountId !== undefined

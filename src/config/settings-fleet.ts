@@ -1,5 +1,5 @@
 /** Settings table, part 4: several nodes, streams, and how the process is watched. */
-import { choice, ms, notBuilt, share, text } from "./setting.ts";
+import { choice, integer, ms, notBuilt, share, text } from "./setting.ts";
 
 export const NODES = {
   redis: notBuilt(
@@ -11,16 +11,16 @@ export const NODES = {
   ),
   redisLookupTimeoutMs: notBuilt(ms(25, [1, 10_000], "How long a read waits for Redis.")),
   redisInvalidateTimeoutMs: notBuilt(ms(50, [1, 10_000], "How long a write waits for its invalidation.")),
-  freshWithinMs: notBuilt(
-    ms(
-      2000,
-      [100, 600_000],
-      "How old the last sign of life from the change sources may be before hits are capped at " +
-        "`degradedMaxAgeMs`.",
-    ),
+  freshWithinMs: ms(
+    2000,
+    [100, 600_000],
+    "How old the last sign of life from a followed table's stream may be before its hits are capped at " +
+      "`degradedMaxAgeMs`.",
   ),
-  degradedMaxAgeMs: notBuilt(
-    ms(2000, [0, 600_000], "How old a hit may be while the change sources are silent. 0 = pass through."),
+  degradedMaxAgeMs: ms(
+    2000,
+    [0, 600_000],
+    "How old a hit may be while the table's stream is silent. 0 = pass through.",
   ),
   writeGuard: notBuilt(
     choice(
@@ -33,17 +33,31 @@ export const NODES = {
 };
 
 export const STREAMS = {
-  streams: notBuilt(
-    choice(
-      ["off", "auto", "on", "require"],
-      "off",
-      "Follow the tables' DynamoDB Streams, so that writes which did not come through dynatier are noticed.",
-    ),
+  streams: choice(
+    ["auto", "on", "require", "off"],
+    "auto",
+    "Follow the tables' DynamoDB Streams, so that writes which did not come through dynatier are noticed. `auto` " +
+      "follows where a stream exists and following cannot crowd out other readers (the upstream is not AWS), else it " +
+      "warns; `on` follows although this node is alone; `require` also caches followed tables only.",
   ),
-  streamPollMs: notBuilt(ms(250, [10, 60_000], "How often a busy shard is read.")),
-  streamLagMaxMs: notBuilt(
-    ms(0, [0, 600_000], "Stream delay beyond which a table is passed through. 0 = no bound."),
+  streamPollMs: ms(
+    250,
+    [10, 60_000],
+    "How often a shard is read while it has records. A write around dynatier is seen within the stream's own delay and " +
+      "one poll.",
   ),
+  streamIdlePollMs: ms(
+    1000,
+    [10, 60_000],
+    "How often a shard is read that has had none for a while. Keep it below `freshWithinMs`.",
+  ),
+  streamReadersMax: integer(16, [1, 1000], "Reads of one table's stream under way at once."),
+  streamBacklogRecordsMax: integer(
+    100_000,
+    [1000, 100_000_000],
+    "Records to catch up with, beyond which the whole table is dropped instead: one invalidation is cheaper.",
+  ),
+  streamLagMaxMs: ms(0, [0, 600_000], "Stream delay beyond which a table is passed through. 0 = no bound."),
 };
 
 export const WATCHING = {

@@ -106,6 +106,37 @@ const rows = {
     "Size of the entries in dynatier_cache_evictions_total.",
   ),
 
+  // Streams
+  dynatier_stream_lag_seconds: gauge(
+    ["table"],
+    "seconds",
+    "Time since everything that had happened by then was applied, for each followed table. An idle stream is " +
+      "caught up with each poll. A table without this series is not followed.",
+  ),
+  dynatier_stream_apply_delay_seconds: histogram(
+    ["table"],
+    "seconds",
+    "From a record's own time (whole seconds, so up to one too much) to its application. Its count is " +
+      "dynatier_stream_records_total summed over result, but for records without a time.",
+  ),
+  dynatier_stream_records_total: counter(
+    ["table", "result"],
+    "records",
+    "Stream records applied. confirmed: the cached item was the record's new image already (most often our own " +
+      "write) and stayed; invalidated: what was cached is dropped.",
+  ),
+  dynatier_stream_polls_total: counter(
+    ["table", "result"],
+    "requests",
+    "GetRecords calls, which DynamoDB charges: with records, empty, throttled or failed.",
+  ),
+  dynatier_stream_flushes_total: counter(
+    ["table", "reason"],
+    "flushes",
+    "Times that everything of a table was dropped, as following began or its stream had a gap.",
+  ),
+  dynatier_stream_shards_open: gauge(["table"], "shards", "Shards that are read."),
+
   // Capacity
   dynatier_read_units_used_total: counter(
     ["table"],

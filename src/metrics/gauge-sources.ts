@@ -12,9 +12,18 @@ export interface CacheFigures {
   readonly evictedBytes: number;
 }
 
+/** State of one followed stream. */
+export interface StreamFigures {
+  readonly table: string;
+  readonly lagMs: number;
+  readonly shardsOpen: number;
+}
+
 /** Functions asked on every scrape. A metric whose source was not registered is left out, not shown as 0. */
 export interface GaugeSources {
   readonly caches?: () => readonly CacheFigures[];
+  /** The followed streams. */
+  readonly streams?: () => readonly StreamFigures[];
   readonly requestsInFlight?: () => number;
   readonly waitingCallers?: () => number;
   readonly clientConnections?: () => number;

@@ -39,6 +39,7 @@ export const reasonSlots: Slots<Reason> = {
   "stale-lease": 14,
   "too-large": 15,
   "upstream-error": 16,
+  "not-fresh": 17,
 };
 
 export const kindSlots: Slots<LookupKind> = { item: 0, query: 1, scan: 2 };

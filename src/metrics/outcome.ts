@@ -12,6 +12,7 @@ export type Reason =
   | "shadow"
   | "ttl-zero"
   | "bypass-rule"
+  | "not-fresh"
   | "no-schema"
   | "unproven-request"
   | "no-store"
@@ -76,4 +77,19 @@ export interface Recorder {
   strongReadForced(table: string): void;
   upstream(operation: string, result: UpstreamResult, durationMs: number): void;
   upstreamRetry(operation: string): void;
+}
+
+/** What a stream's record did to the cache. */
+export type RecordResult = "confirmed" | "invalidated";
+
+/** What became of one GetRecords call. */
+export type PollResult = "records" | "empty" | "throttled" | "error";
+
+/** The narrow recording functions of those who follow streams. Implemented in stream-counters.ts. */
+export interface StreamRecorder {
+  /** `delayMs`: from the record's own time (whole seconds) to its application; undefined if it has none. */
+  streamRecord(table: string, result: RecordResult, delayMs: number | undefined): void;
+  /** Everything of the table was dropped: a gap, or the start of following. */
+  streamFlush(table: string, reason: string): void;
+  streamPoll(table: string, result: PollResult): void;
 }

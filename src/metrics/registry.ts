@@ -1,9 +1,10 @@
 /** Metrics as the rest of the program knows them: a Recorder to count with, and text for Prometheus. */
 import { Counters } from "./counters.ts";
 import type { GaugeSources } from "./gauge-sources.ts";
-import type { Recorder } from "./outcome.ts";
+import type { Recorder, StreamRecorder } from "./outcome.ts";
 import { ProcessProbe } from "./process-probe.ts";
 import { type MetricsSnapshot, takeSnapshot } from "./snapshot.ts";
+import { StreamCounters } from "./stream-counters.ts";
 
 export interface MetricsOptions {
   /** Tables that are counted under their own name; later ones are counted together as "_other". */
@@ -13,6 +14,8 @@ export interface MetricsOptions {
 }
 
 export interface Metrics extends Recorder {
+  /** What is counted of followed streams. */
+  readonly streams: StreamRecorder;
   /** All metrics as text, in the format that `contentType` names. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -29,6 +32,7 @@ const contentType = "text/plain; version=0.0.4; charset=utf-8";
 
 class PlainMetrics extends Counters implements Metrics {
   readonly contentType = contentType;
+  readonly streams: StreamCounters;
   readonly #version: string;
   readonly #probe = new ProcessProbe();
   #gauges: GaugeSources = {};
@@ -36,6 +40,7 @@ class PlainMetrics extends Counters implements Metrics {
 
   constructor(options: MetricsOptions) {
     super(options.tablesMax);
+    this.streams = new StreamCounters(options.tablesMax);
     this.#version = options.version;
   }
 
@@ -61,6 +66,7 @@ class PlainMetrics extends Counters implements Metrics {
     const { createRegistry } = await import("./prometheus.ts");
     const registry = createRegistry({
       counters: this,
+      streams: this.streams,
       gauges: () => this.#gauges,
       probe: this.#probe,
       version: this.#version,

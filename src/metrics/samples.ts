@@ -1,7 +1,7 @@
 /** Turns the plain numbers into samples, one function for each row of the catalogue. */
 import type { MetricName } from "./catalogue.ts";
 import { type Counters, lookupCount, statusCount, type TableCounters } from "./counters.ts";
-import type { CacheFigures, GaugeSources } from "./gauge-sources.ts";
+import type { CacheFigures, GaugeSources, StreamFigures } from "./gauge-sources.ts";
 import {
   fillSlots,
   kindSlots,
@@ -15,6 +15,7 @@ import {
 } from "./label-values.ts";
 import { type Latency, latencyBoundsSeconds } from "./latency.ts";
 import type { ProcessProbe } from "./process-probe.ts";
+import type { StreamCounters } from "./stream-counters.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -28,6 +29,7 @@ export interface Sample {
 /** All that samples are taken from. */
 export interface SampleSources {
   readonly counters: Counters;
+  readonly streams: StreamCounters;
   readonly gauges: () => GaugeSources;
   readonly probe: ProcessProbe;
   readonly version: string;
@@ -152,7 +154,7 @@ function* cpu({ probe }: SampleSources): Iterable<Sample> {
 }
 
 /** A number somebody else owns; left out while nobody has registered it, or if it is no number. */
-function pulled(name: Exclude<keyof GaugeSources, "caches">): Collector {
+function pulled(name: Exclude<keyof GaugeSources, "caches" | "streams">): Collector {
   return function* ({ gauges }) {
     const value = gauges()[name]?.();
     if (value !== undefined && Number.isFinite(value)) yield { labels: {}, value };
@@ -165,6 +167,37 @@ function cache(field: Exclude<keyof CacheFigures, "tier">): Collector {
       if (Number.isFinite(figures[field])) yield { labels: { tier: figures.tier }, value: figures[field] };
     }
   };
+}
+
+function streamGauge(read: (figures: StreamFigures) => number): Collector {
+  return function* ({ gauges }) {
+    for (const figures of gauges().streams?.() ?? []) {
+      const value = read(figures);
+      if (Number.isFinite(value)) yield { labels: { table: figures.table }, value };
+    }
+  };
+}
+
+function streamCounts(field: "records" | "polls"): Collector {
+  return function* ({ streams }) {
+    for (const counters of streams.tables()) {
+      for (const [result, value] of Object.entries(counters[field])) {
+        if (value > 0) yield { labels: { table: counters.table, result }, value };
+      }
+    }
+  };
+}
+
+function* streamFlushes({ streams }: SampleSources): Iterable<Sample> {
+  for (const { table, flushes } of streams.tables()) {
+    for (const [reason, value] of flushes) yield { labels: { table, reason }, value };
+  }
+}
+
+function* streamDelays({ streams }: SampleSources): Iterable<Sample> {
+  for (const { table, delay } of streams.tables()) {
+    if (delay.count() > 0) yield* latencySamples(delay, { table });
+  }
 }
 
 function single(read: (sources: SampleSources) => number): Collector {
@@ -191,6 +224,12 @@ export const collectors: Readonly<Record<MetricName, Collector>> = {
   dynatier_cache_entries: cache("entries"),
   dynatier_cache_evictions_total: cache("evictions"),
   dynatier_cache_evicted_bytes_total: cache("evictedBytes"),
+  dynatier_stream_lag_seconds: streamGauge(({ lagMs }) => lagMs / 1000),
+  dynatier_stream_apply_delay_seconds: streamDelays,
+  dynatier_stream_records_total: streamCounts("records"),
+  dynatier_stream_polls_total: streamCounts("polls"),
+  dynatier_stream_flushes_total: streamFlushes,
+  dynatier_stream_shards_open: streamGauge(({ shardsOpen }) => shardsOpen),
   dynatier_read_units_used_total: tableTotal("readUnitsUsed", ["readUnitsUsed", "readUnitsSaved"]),
   dynatier_read_units_saved_total: tableTotal("readUnitsSaved", ["readUnitsUsed", "readUnitsSaved"]),
   dynatier_write_units_used_total: tableTotal("writeUnitsUsed"),

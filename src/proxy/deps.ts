@@ -28,6 +28,8 @@ export interface Deps {
   readonly flights: SingleFlight<Loaded>;
   readonly clock: Clock;
   readonly recorder: Recorder;
+  /** How old a hit of this table may be, given how its change source is doing; 0 = the table passes. */
+  readonly freshness: { ageMsMax(tableId: string): number };
   ruleFor(TableName: string): ResolvedRule;
   /** How long after an unknown outcome the write may still land. */
   readonly unknownOutcomeMs: number;

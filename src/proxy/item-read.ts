@@ -18,8 +18,11 @@ const itemPrefix = Buffer.from('{"Item":');
 const closing = Buffer.from("}");
 const absent = Buffer.from("{}");
 
-/** @param input the client's request, which `plan` was made from */
-export function itemReadable(input: Input, plan: GetItemPlan): Readable {
+/**
+ * @param input the client's request, which `plan` was made from
+ * @param ageMsMax the table's freshness gate
+ */
+export function itemReadable(input: Input, plan: GetItemPlan, ageMsMax: number): Readable {
   const { TableName } = input;
   return {
     kind: "item",
@@ -27,7 +30,7 @@ export function itemReadable(input: Input, plan: GetItemPlan): Readable {
     rule: plan.rule,
     cacheKey: plan.cacheKey,
     tags: plan.tags,
-    lookup: itemLookup(plan.rule),
+    lookup: itemLookup(plan.rule, ageMsMax),
     strongWhenUnsettled: true,
     // The whole item, whatever the caller's projection: capacity is charged by the item's size in any case.
     requestBody: (readConsistently) =>

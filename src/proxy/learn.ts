@@ -38,7 +38,8 @@ export async function learn(
   const news = seen.flatMap(([{ ref, lease }, image]): News[] => {
     if (image === "partly") return [{ ref, lease, entry: undefined }];
     const entry = itemEntry(image === "absent" ? undefined : image, readAtMs, 0);
-    const confirmed = deps.cache.confirm(ref.cacheKey, ref.tags, entry.body, [ref.itemTag]);
+    const same = ({ body }: CacheEntry) => Buffer.compare(body, entry.body) === 0;
+    const confirmed = deps.cache.confirm(ref.cacheKey, ref.tags, same, [ref.itemTag]);
     return confirmed ? [] : [{ ref, lease, entry }];
   });
   if (news.length === 0) return;

@@ -74,9 +74,11 @@ function readItem(call: Call, input: Input, _row: OperationRow, deps: Deps): May
     if (rule.itemTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
     if (input.ConsistentRead === true) return strongGet(call, input, schema, rule, deps);
     if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
+    const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
+    if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
     const plan = planGetItem(input, schema, rule);
     if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-    return readThrough(call, itemReadable(input, plan), deps);
+    return readThrough(call, itemReadable(input, plan, ageMsMax), deps);
   });
 }
 
@@ -87,9 +89,11 @@ function readQuery(call: Call, input: Input, _row: OperationRow, deps: Deps): Ma
     if (rule.queryTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
     if (input.ConsistentRead === true) return pass(call, deps, "consistent-read", schema.TableName);
     if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
+    const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
+    if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
     const plan = planQuery(call.operation === "Scan" ? "Scan" : "Query", input, schema, rule);
     if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-    return readThrough(call, queryReadable(input, plan), deps);
+    return readThrough(call, queryReadable(input, plan, ageMsMax), deps);
   });
 }
 

@@ -12,6 +12,7 @@ import { type IndexSchema, type Input, isObject, type TableSchema } from "../dyn
 import {
   anyWriteTag,
   everythingTag,
+  type ItemChange,
   indexPartitionTag,
   indexTag,
   itemTag,
@@ -81,21 +82,31 @@ export function itemRef(
   rule: ResolvedRule,
 ): ItemRef | undefined {
   const partition = canonicalPartition(key, [schema.partitionKey]);
-  if (partition === undefined) return undefined;
-  const tag = itemTag(schema.tableId, canonical);
+  return partition === undefined ? undefined : refOf({ schema, key: canonical, partition }, rule);
+}
+
+/** The same for an item whose canonical key and partition are known. */
+export function refOf(item: Pick<ItemChange, "schema" | "key" | "partition">, rule: ResolvedRule): ItemRef {
+  const { schema, key, partition } = item;
+  const tag = itemTag(schema.tableId, key);
   return {
     schema,
     rule,
-    canonical,
+    canonical: key,
     partition,
     itemTag: tag,
-    cacheKey: cacheKey("i", schema, canonical),
+    cacheKey: cacheKey("i", schema, key),
     tags: [tag, ...always(schema)],
   };
 }
 
-export function itemLookup(rule: ResolvedRule): LookupOptions {
-  return { ageMsMax: rule.itemTtlMs, negativeAgeMsMax: rule.negativeTtlMs, settleMs: rule.settleMs };
+/** @param ageMsMax the table's freshness gate */
+export function itemLookup(rule: ResolvedRule, ageMsMax: number): LookupOptions {
+  return {
+    ageMsMax: Math.min(rule.itemTtlMs, ageMsMax),
+    negativeAgeMsMax: Math.min(rule.negativeTtlMs, ageMsMax),
+    settleMs: rule.settleMs,
+  };
 }
 
 const getItemMembers = new Set([

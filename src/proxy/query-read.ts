@@ -13,15 +13,16 @@ import type { QueryPlan } from "./plan.ts";
 import type { Answered, Readable } from "./read-through.ts";
 import { ours, unitsOf, zeroCapacity } from "./reply.ts";
 
-export function queryReadable(input: Input, plan: QueryPlan): Readable {
-  const { queryTtlMs } = plan.rule;
+/** @param ageMsMaxOfTable the table's freshness gate */
+export function queryReadable(input: Input, plan: QueryPlan, ageMsMaxOfTable: number): Readable {
+  const ageMsMax = Math.min(plan.rule.queryTtlMs, ageMsMaxOfTable);
   return {
     kind: plan.kind,
     schema: plan.schema,
     rule: plan.rule,
     cacheKey: plan.cacheKey,
     tags: plan.tags,
-    lookup: { ageMsMax: queryTtlMs, negativeAgeMsMax: queryTtlMs, settleMs: plan.settleMs },
+    lookup: { ageMsMax, negativeAgeMsMax: ageMsMax, settleMs: plan.settleMs },
     strongWhenUnsettled: plan.strongWhenUnsettled,
     requestBody: (readConsistently) =>
       toBytes({

@@ -74,7 +74,7 @@ async function lookup(call: Call, part: BatchPart, key: BatchKey, deps: Deps): P
   if (part.mode === "direct") return wanted;
   const table = part.schema.TableName;
   const { noCache, ageMsMax } = call.control;
-  const options = itemLookup(part.rule);
+  const options = itemLookup(part.rule, deps.freshness.ageMsMax(part.schema.tableId));
   const wish = noCache ? 0 : (ageMsMax ?? Number.POSITIVE_INFINITY);
   const found = await deps.cache.lookup(ref.cacheKey, ref.tags, {
     ageMsMax: Math.min(options.ageMsMax, wish),

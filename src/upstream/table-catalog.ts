@@ -106,6 +106,14 @@ export class TableCatalog {
     return [...this.#tables.values()].map((known) => known.schema);
   }
 
+  /** Has a known table described again if that is due, although nobody uses it. */
+  keepFresh({ tableId }: TableSchema, deadlineAtMs: number): void {
+    const [asked] = this.#tables.get(tableId)?.references ?? [];
+    if (asked === undefined) return;
+    const described = this.schema(asked, deadlineAtMs);
+    if (described instanceof Promise) handled(described);
+  }
+
   /** The next use describes anew; no answer to a describe that is already on its way will be kept. */
   forget(reference: string): void {
     this.#changes += 1;

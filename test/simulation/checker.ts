@@ -42,6 +42,9 @@ export interface Claim {
   readonly projection: unknown;
 }
 
+/** By table: what anybody committed so many milliseconds before the read began must show. */
+export type Around = ReadonlyMap<string, number>;
+
 export interface Bound {
   /** Which floors hold: what was acknowledged, that and what was shown, or only what a direct read gives. */
   readonly floor: "strong" | "shown" | "acknowledged" | "indexed" | "direct";
@@ -51,11 +54,15 @@ export interface Bound {
   readonly shared: boolean;
   /** When a strong read was refused in the answer's time; undefined = none was. */
   readonly refusedAtMs: number | undefined;
+  /** What anybody committed so long before must show; undefined = only the other bounds hold. */
+  readonly aroundMs?: number | undefined;
 }
 
 export class Checker {
   readonly #circumstances: Circumstances;
   readonly #tables: ReadonlyMap<string, ModelTable>;
+  /** The event in which the node began: of what was told before, it knows nothing. */
+  bornTurn = 0;
 
   constructor(circumstances: Circumstances, tables: ReadonlyMap<string, ModelTable>) {
     this.#circumstances = circumstances;
@@ -113,20 +120,30 @@ export class Checker {
   #lowest(history: ItemHistory, bound: Bound, began: Moment, belongs: (image: Item) => boolean): number {
     const { lagMs, ageMs, shared, refusedAtMs } = bound;
     const { deadlineMs } = this.#circumstances;
+    const since = this.bornTurn;
     if (bound.floor === "strong") return history.indexAt(began.ms - 1);
-    const aged = history.indexAt(began.ms - ageMs - lagMs);
+    const around = this.#around(history, bound, began);
+    const aged = Math.max(around, history.indexAt(began.ms - ageMs - lagMs));
     if (bound.floor === "direct") return aged;
     // A write tells of the index partitions that its item leaves and enters, not of those that others have
     // told it to leave: 1 X moves the item out of partition p · 2 Y deletes it and is acknowledged · 3 until X is
     // acknowledged too, p may show the item.
-    if (bound.floor === "indexed") return Math.max(aged, history.indexedAtTurn(began.turn, belongs));
+    if (bound.floor === "indexed")
+      return Math.max(aged, history.indexedAtTurn(began.turn, belongs, this.bornTurn));
     let floor = Math.max(
-      history.acknowledged.at(began.turn),
-      bound.floor === "shown" ? history.shown.at(began.turn) : 0,
-      shared ? history.settled.before(began.ms - deadlineMs) : history.settled.at(began.turn),
+      history.acknowledged.at(began.turn, since),
+      bound.floor === "shown" ? history.shown.at(began.turn, since) : 0,
+      shared ? history.settled.before(began.ms - deadlineMs, since) : history.settled.at(began.turn, since),
     );
     if (refusedAtMs !== undefined) floor = Math.min(floor, history.indexAt(refusedAtMs - lagMs));
     return Math.max(aged, floor);
+  }
+
+  /** What a followed stream has told of, or the gate has seen to. */
+  #around(history: ItemHistory, { aroundMs, refusedAtMs, lagMs }: Bound, began: Moment): number {
+    if (aroundMs === undefined) return 0;
+    const index = history.indexAt(began.ms - Math.max(aroundMs, lagMs));
+    return refusedAtMs === undefined ? index : Math.min(index, history.indexAt(refusedAtMs - lagMs));
   }
 }
 

@@ -3,7 +3,7 @@
 import type { ResolvedRule } from "../../src/config/table-rules.ts";
 import { type Input, type Item, isObject } from "../../src/dynamodb/model.ts";
 import type { Reply } from "../../src/proxy/call.ts";
-import { type Bound, type Claim, itemsOf, member } from "./checker.ts";
+import { type Around, type Bound, type Claim, itemsOf, member } from "./checker.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { globalIndex, localIndex, localSort, type TableLife, textOf } from "./model-table.ts";
 import type { Ask } from "./workload.ts";
@@ -96,6 +96,7 @@ export function boundOf(
   { claim, strong }: Claimed,
   rule: ResolvedRule,
   circumstances: Circumstances,
+  around?: Around,
 ): Bound {
   const { settleMs, indexSettleMs, deadlineMs } = circumstances;
   const isItem = operation === "GetItem" || operation === "BatchGetItem";
@@ -109,7 +110,11 @@ export function boundOf(
   const shadow = rule.cache === "shadow";
   const cached = !shadow && (hit || (operation === "BatchGetItem" && reply.outcome === "miss"));
   const ageMs = cached ? lifetimeMs : shared ? Math.min(lifetimeMs, deadlineMs) : 0;
-  return { floor: floorOf(), lagMs, ageMs, shared, refusedAtMs: undefined };
+  const floor = floorOf();
+  // What a GSI shows while it may lag is answered and shared, not stored; so are Scans.
+  const told = floor === "shown" || floor === "acknowledged" || floor === "indexed";
+  const aroundMs = told ? around?.get(claim.table) : undefined;
+  return { floor, lagMs, ageMs, shared, refusedAtMs: undefined, aroundMs };
 
   function floorOf(): Bound["floor"] {
     if (strong) return "strong";

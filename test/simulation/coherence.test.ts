@@ -5,7 +5,7 @@
 
 import { describe, expect, it } from "vitest";
 import { addUp, runSeed, trace } from "./run.ts";
-import type { Tally } from "./world.ts";
+import type { Tally } from "./tally.ts";
 import { World } from "./world.ts";
 
 const seeds = Number(process.env.SIM_SEEDS ?? 1500);

@@ -34,8 +34,13 @@ export class FaultyTier implements CacheTier {
     this.real.invalidate(tags, pendingForMs);
   }
 
-  confirm(key: CacheKey, tags: readonly Tag[], body: Uint8Array, changed: readonly Tag[]): boolean {
-    return this.real.confirm(key, tags, body, changed);
+  confirm(
+    key: CacheKey,
+    tags: readonly Tag[],
+    shows: (entry: CacheEntry) => boolean,
+    changed: readonly Tag[],
+  ): boolean {
+    return this.real.confirm(key, tags, shows, changed);
   }
 
   close(): Promise<void> {

@@ -6,7 +6,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { parseObject } from "../../src/dynamodb/json-codec.ts";
-import type { Input } from "../../src/dynamodb/model.ts";
+import type { Input, Item } from "../../src/dynamodb/model.ts";
 import type { Reply } from "../../src/proxy/call.ts";
 import type { ItemHistory, ModelTable } from "./model-table.ts";
 import type { Effect, WriteResult } from "./model-writes.ts";
@@ -46,7 +46,10 @@ interface LedgerOptions {
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #records = new Map<string, WriteRecord>();
+  readonly #ownImages: Item[] = [];
   #pendingUntilMs = 0;
+  /** Nodes that were lost. */
+  #crashes = 0;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -120,6 +123,18 @@ export class Ledger {
     }
   }
 
+  /** The node is lost, with all that it knew of what may still land. */
+  crash(): void {
+    this.#crashes += 1;
+    this.#pendingUntilMs = 0;
+    for (const record of this.#records.values()) record.unknown = false;
+  }
+
+  /** What clients were told that it was written; the oldest first. */
+  ownImages(): readonly Item[] {
+    return this.#ownImages;
+  }
+
   /** From now on something may land for as long as an unknown outcome lasts. */
   pend(): void {
     this.#pendingUntilMs = this.#options.time.nowMs() + this.#options.unknownOutcomeMs;
@@ -130,10 +145,11 @@ export class Ledger {
    * before. Until then another unknown outcome may hide the end of this one's pending time: colliding tags
    * have one end.
    */
-  #acknowledgeInTheEnd(record: WriteRecord): void {
+  #acknowledgeInTheEnd(record: WriteRecord, crashes = this.#crashes): void {
     const { time } = this.#options;
+    if (crashes !== this.#crashes) return;
     if (time.nowMs() >= this.#pendingUntilMs) this.#acknowledge(record);
-    else time.at(this.#pendingUntilMs, () => this.#acknowledgeInTheEnd(record));
+    else time.at(this.#pendingUntilMs, () => this.#acknowledgeInTheEnd(record, crashes));
   }
 
   /**
@@ -144,6 +160,8 @@ export class Ledger {
     const { time } = this.#options;
     for (const { history, index } of result?.landed ?? []) {
       history.acknowledged.raise(index, time);
+      const { image } = history.commits[index]!;
+      if (image !== undefined) this.#ownImages.push(image);
       tellIndex(history, index, time.turn);
     }
     for (const life of result?.ended ?? [])
@@ -153,9 +171,14 @@ export class Ledger {
   /** Not acknowledged, but landed: reads that begin when every replica has it must show it all the same. */
   #raiseWhenSettled({ result, landedAtMs }: WriteRecord): void {
     const { time, settleMs, indexSettleMs } = this.#options;
+    const crashes = this.#crashes;
+    const later = (atMs: number, run: () => void) =>
+      time.at(atMs, () => {
+        if (crashes === this.#crashes) run();
+      });
     for (const { history, index } of result?.landed ?? []) {
-      time.at(landedAtMs + settleMs, () => history.settled.raise(index, time));
-      time.at(landedAtMs + indexSettleMs, () => tellIndex(history, index, time.turn));
+      later(landedAtMs + settleMs, () => history.settled.raise(index, time));
+      later(landedAtMs + indexSettleMs, () => tellIndex(history, index, time.turn));
     }
   }
 }

@@ -215,6 +215,10 @@ function describeTable(input: Input, world: ReadWorld): ReadResult {
     KeySchema,
     ...(sort && { LocalSecondaryIndexes: [local] }),
     ...(global && { GlobalSecondaryIndexes: [global] }),
+    ...(life.streamArn && {
+      StreamSpecification: { StreamEnabled: true },
+      LatestStreamArn: life.streamArn,
+    }),
   };
   return { status: 200, body: { Table } };
 }

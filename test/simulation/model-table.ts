@@ -20,14 +20,16 @@ export class Floor {
       this.#raised.push({ value, turn: now.turn, atMs: now.nowMs() });
   }
 
-  /** What it was when the event `turn` began. */
-  at(turn: number): number {
-    return this.#raised.findLast((one) => one.turn < turn)?.value ?? 0;
+  /** What it was when the event `turn` began, if it was raised after the event `since`. */
+  at(turn: number, since = 0): number {
+    const last = this.#raised.findLast((one) => one.turn < turn);
+    return last !== undefined && last.turn > since ? last.value : 0;
   }
 
-  /** What it was before this moment. */
-  before(ms: number): number {
-    return this.#raised.findLast((one) => one.atMs < ms)?.value ?? 0;
+  /** What it was before this moment, if it was raised after the event `since`. */
+  before(ms: number, since = 0): number {
+    const last = this.#raised.findLast((one) => one.atMs < ms);
+    return last !== undefined && last.turn > since ? last.value : 0;
   }
 }
 
@@ -63,12 +65,12 @@ export class ItemHistory {
 
   /**
    * The newest commit told of before the event `turn` that left or entered the index partition which
-   * `belongs` names.
+   * `belongs` names; told of after the event `since`.
    */
-  indexedAtTurn(turn: number, belongs: (image: Item) => boolean): number {
+  indexedAtTurn(turn: number, belongs: (image: Item) => boolean, since = 0): number {
     for (let index = this.commits.length - 1; index > 0; index -= 1) {
       const told = this.indexedAt.get(index);
-      if (told === undefined || told >= turn) continue;
+      if (told === undefined || told >= turn || told <= since) continue;
       const images = [this.commits[index]!.image, this.commits[index - 1]!.image];
       if (images.some((image) => image !== undefined && belongs(image))) return index;
     }
@@ -77,7 +79,9 @@ export class ItemHistory {
 
   /** @returns the new commit's index */
   commit(atMs: number, image: Image): number {
-    return this.commits.push({ atMs, image }) - 1;
+    const index = this.commits.push({ atMs, image }) - 1;
+    this.life.committed(this, index);
+    return index;
   }
 }
 
@@ -100,6 +104,9 @@ export class TableLife {
   deletedAtMs = Number.POSITIVE_INFINITY;
   /** The GSI's key; undefined = there is no GSI now. */
   globalKey: string | undefined;
+  /** Its stream's, if it has one, and what tells that of each commit. */
+  streamArn: string | undefined;
+  committed: (history: ItemHistory, index: number) => void = () => {};
 
   constructor(table: string, number: number, shape: KeyShape, globalKey: string | undefined) {
     this.table = table;

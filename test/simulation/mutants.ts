@@ -102,8 +102,8 @@ class IgnoreStrongReplies extends FaultyTier {
 
 /** Strong replies invalidate, but what they confirm stays as if nothing were in flight. */
 class ConfirmWithoutBump extends FaultyTier {
-  override confirm(key: CacheKey, tags: readonly Tag[], body: Uint8Array): boolean {
-    return super.confirm(key, tags, body, []);
+  override confirm(key: CacheKey, tags: readonly Tag[], shows: (entry: CacheEntry) => boolean): boolean {
+    return super.confirm(key, tags, shows, []);
   }
 }
 

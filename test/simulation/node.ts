@@ -22,15 +22,18 @@ interface NodeOptions {
   readonly dynamoDb: Upstream;
   readonly ledger: Ledger;
   readonly mutant: Mutant | undefined;
+  readonly freshness?: Deps["freshness"] | undefined;
 }
 
 export class Node {
   readonly deps: Deps;
   /** When a table was last unknown to it: what it showed then was not learned. */
   readonly unknownAtMs = new Map<string, number>();
+  /** Has a known table described again if that is due, although nobody uses it. */
+  readonly keepFresh: (schema: TableSchema) => void;
   #source: InvalidationSource | undefined;
 
-  constructor({ time: clock, circumstances, dynamoDb, ledger, mutant }: NodeOptions) {
+  constructor({ time: clock, circumstances, dynamoDb, ledger, mutant, freshness }: NodeOptions) {
     const { rule: drawn, slots, bytesMax, tablesMax, indexSettleMs, unknownOutcomeMs } = circumstances;
     const rule = { ...drawn, indexSettleMs };
     const versions = mutant?.versions?.({ clock, slots }) ?? new VersionClock({ clock, slots });
@@ -49,8 +52,10 @@ export class Node {
     const times = { refreshMs: 2_000, absentMs: 20, retryMs: 20, describeTimeoutMs: 100 };
     const catalog = new TableCatalog({ upstream, clock, onChange, tablesMax, ...times });
     const flightOptions = { clock, waitersMax: 20 };
+    this.keepFresh = (schema) => catalog.keepFresh(schema, clock.nowMs() + 100);
     this.deps = {
       ...{ upstream, cache, clock, recorder, unknownOutcomeMs, ruleFor: () => rule },
+      freshness: freshness ?? { ageMsMax: () => Number.POSITIVE_INFINITY },
       flights: mutant?.flights?.(flightOptions) ?? new SingleFlight<Loaded>(flightOptions),
       schemas: {
         schema: async (reference, deadlineAtMs) => {

@@ -1,36 +1,26 @@
-/**
- * One run: the real request path over the model of DynamoDB, many clients, and the checker behind each
- * answer.
- */
+/** One run: the real request path over the model of DynamoDB, many clients, and the checker behind each answer. */
 
 import { parseObject, toBytes } from "../../src/dynamodb/json-codec.ts";
 import type { Call, Reply } from "../../src/proxy/call.ts";
 import { handle } from "../../src/proxy/pipeline.ts";
-import { Checker, type Moment } from "./checker.ts";
+import type { Upstream } from "../../src/upstream/upstream.ts";
+import { type Around, Checker, type Moment } from "./checker.ts";
 import { type Circumstances, circumstances } from "./circumstances.ts";
 import { boundOf, claimsOf } from "./claims.ts";
 import { Ledger, type WriteRecord } from "./ledger.ts";
 import { ModelDynamoDb } from "./model-dynamodb.ts";
 import { ModelTable } from "./model-table.ts";
-import type { Mutant } from "./mutant.ts";
 import { Node } from "./node.ts";
 import { Random } from "./random.ts";
+import { underStreams } from "./stream-circumstances.ts";
+import type { StreamMutant } from "./stream-mutant.ts";
+import { StreamSide, type StreamStep } from "./stream-side.ts";
+import { count, type Tally, told, wishes } from "./tally.ts";
 import { Trace } from "./trace.ts";
 import { Violation } from "./violation.ts";
 import { VirtualTime } from "./virtual-time.ts";
 import { type Ask, ReadWorkload, shapes } from "./workload.ts";
 import { WriteWorkload } from "./workload-writes.ts";
-
-export interface Tally {
-  calls: number;
-  /** Answers to eventually consistent reads, and those of them that cost no upstream read. */
-  reads: number;
-  hits: number;
-  shared: number;
-  checked: number;
-  errors: number;
-  atRest: number;
-}
 
 export class World {
   readonly tally: Tally = { calls: 0, reads: 0, hits: 0, shared: 0, checked: 0, errors: 0, atRest: 0 };
@@ -41,20 +31,32 @@ export class World {
   readonly #tables = new Map(["t", "u"].map((name) => [name, new ModelTable(name)]));
   readonly #ledger: Ledger;
   readonly #model: ModelDynamoDb;
-  readonly #node: Node;
+  #node: Node;
+  readonly streams: StreamSide | undefined;
+  readonly #mutant: StreamMutant | undefined;
+  /** How many nodes there were before the present one. */
+  #crashes = 0;
   readonly #checker: Checker;
   readonly #reads: ReadWorkload;
   readonly #writes: WriteWorkload;
   #violation: unknown;
 
-  constructor(seed: number, operations: number, mutant: Mutant | undefined, traced: boolean) {
+  /** @param streamed whether tables have streams, and the node follows them and may crash */
+  constructor(
+    seed: number,
+    operations: number,
+    mutant: StreamMutant | undefined,
+    traced: boolean,
+    streamed = false,
+  ) {
     const random = new Random(seed);
     const time = new VirtualTime(random);
     const tables = this.#tables;
     this.#random = random;
     this.#time = time;
     this.trace = new Trace(time, traced);
-    this.circumstances = { ...circumstances(random, operations), ...mutant?.focus };
+    const drawn = circumstances(random, operations);
+    this.circumstances = { ...(streamed ? underStreams(drawn, random) : drawn), ...mutant?.focus };
     this.trace.add(() => JSON.stringify(this.circumstances));
     this.#ledger = new Ledger({ time, tables, ...this.circumstances });
     this.#model = new ModelDynamoDb({
@@ -63,11 +65,23 @@ export class World {
     this.#checker = new Checker(this.circumstances, tables);
     this.#reads = new ReadWorkload(random, this.circumstances, tables);
     this.#writes = new WriteWorkload(random, this.#reads, tables);
-    this.#node = new Node({
-      ...{ time, mutant, circumstances: this.circumstances, dynamoDb: this.#model, ledger: this.#ledger },
-    });
     for (const table of tables.values())
       table.create(random.pick(shapes), random.pick(["g", "g", "sk", undefined]));
+    this.#mutant = mutant;
+    if (streamed) {
+      const { settleMs, indexSettleMs } = this.circumstances;
+      const options = {
+        time,
+        tables,
+        mutant,
+        settleMs,
+        indexSettleMs,
+        ledger: this.#ledger,
+        trace: this.trace,
+      };
+      this.streams = new StreamSide(seed, { ...options, reads: this.#reads, writes: this.#writes });
+    }
+    this.#node = this.#boot();
   }
 
   /** @throws Violation */
@@ -85,6 +99,10 @@ export class World {
         for (const ask of this.#reads.everything()) this.#call(ask, () => (this.tally.atRest += 1));
       });
     }
+    if (this.streams !== undefined) {
+      this.#time.at(restAtMs + 4 * deadlineMs, () => this.#attempt(() => this.streams?.atRest()));
+      this.#time.at(restAtMs + 6 * deadlineMs, () => this.streams?.stop());
+    }
     await this.#time.run();
     if (this.#violation !== undefined) throw this.#violation;
     this.#ledger.close();
@@ -92,10 +110,53 @@ export class World {
 
   #act(): void {
     const { foreign, schema } = this.circumstances;
-    if (this.#random.chance(foreign)) this.#writeAround();
+    const steps = this.streams?.next();
+    if (steps !== undefined) this.#take(steps);
+    else if (this.#random.chance(foreign)) this.#writeAround();
     else if (this.#random.chance(schema)) this.#changeSchema();
     else if (this.#random.chance(0.8)) this.#call(this.#reads.next());
     else this.#write(this.#writes.next());
+  }
+
+  /** The node, or after a crash the next one. What is sent by one that is gone reaches nobody. */
+  #boot(): Node {
+    const crashes = this.#crashes;
+    const dynamoDb: Upstream = {
+      send: (request) => (crashes === this.#crashes ? this.#model.send(request) : new Promise(() => {})),
+      close: async () => {},
+    };
+    const { circumstances } = this;
+    const parts = { time: this.#time, mutant: this.#mutant, circumstances, dynamoDb, ledger: this.#ledger };
+    if (this.streams === undefined) return new Node(parts);
+    return this.streams.boot((freshness) => new Node({ ...parts, freshness }));
+  }
+
+  #attempt(check: () => void): void {
+    try {
+      check();
+    } catch (violation) {
+      this.#violation ??= violation;
+      this.#time.stop();
+    }
+  }
+
+  #crash(): void {
+    this.trace.add(() => "crash");
+    this.#crashes += 1;
+    this.#checker.bornTurn = this.#time.turn;
+    this.#ledger.crash();
+    this.#node = this.#boot();
+  }
+
+  #take(steps: readonly StreamStep[]): void {
+    for (const step of steps) {
+      this.#time.after(step.afterMs, () => {
+        if (step.kind === "crash") this.#crash();
+        else if (step.kind === "foreign") this.#model.landForeign([step.effect]);
+        else if (step.kind === "write") this.#write(step.ask);
+        else this.#call(step.ask);
+      });
+    }
   }
 
   /**
@@ -173,13 +234,17 @@ export class World {
       signal: this.#leaver(),
     };
     this.tally.calls += 1;
+    const crashes = this.#crashes;
+    const around = this.streams?.around();
     this.trace.add(() => `ask ${ask.operation} ${JSON.stringify(ask.input)} ${wishes(ask)}`);
     Promise.resolve(handle(call, this.#node.deps))
       .then((reply) => {
+        // The client of a node that is gone hears nothing.
+        if (crashes !== this.#crashes) return;
         this.trace.add(
           () => `answer (asked ${began.ms} #${began.turn}) ${told(reply)} to ${JSON.stringify(ask.input)}`,
         );
-        if (ask.effects === undefined) this.#check(ask, reply, began);
+        if (ask.effects === undefined) this.#check(ask, reply, began, around);
         then?.(reply);
       })
       .catch((error: unknown) => {
@@ -188,14 +253,14 @@ export class World {
       });
   }
 
-  #check(ask: Ask, reply: Reply, began: Moment): void {
+  #check(ask: Ask, reply: Reply, began: Moment, around: Around | undefined): void {
     if (reply.status !== 200) {
       this.tally.errors += 1;
       return;
     }
     const body = parseObject(reply.body);
     if (body === undefined) throw new Violation(`no JSON object: ${told(reply)}`);
-    this.#count(reply);
+    count(reply, this.tally);
     const { settleMs, deadlineMs } = this.circumstances;
     const refusedAtMs = this.#model.refusedStrongAtMs.find((ms) => ms >= began.ms - deadlineMs);
     for (const claimed of claimsOf(ask, body)) {
@@ -205,6 +270,7 @@ export class World {
         claimed,
         this.#node.deps.ruleFor(claimed.claim.table),
         this.circumstances,
+        around,
       );
       this.tally.checked += 1;
       const fault = this.#checker.fault(claimed.claim, { ...bound, refusedAtMs }, began);
@@ -222,13 +288,6 @@ export class World {
     }
   }
 
-  #count({ outcome }: Reply): void {
-    if (outcome === "pass") return;
-    this.tally.reads += 1;
-    if (outcome === "hit" || outcome === "negative-hit") this.tally.hits += 1;
-    if (outcome === "coalesced") this.tally.shared += 1;
-  }
-
   /** Now and then a client leaves before it is answered. */
   #leaver(): AbortSignal | undefined {
     if (!this.#random.chance(0.02)) return undefined;
@@ -236,18 +295,4 @@ export class World {
     this.#time.after(this.#random.between(0, 20), () => abort.abort());
     return abort.signal;
   }
-}
-
-function told(reply: Reply): string {
-  return `${reply.status} ${reply.outcome} ${reply.reason ?? ""} ${Buffer.from(reply.body).toString()}`;
-}
-
-function wishes({ control }: Ask): string {
-  const { noCache, noStore, onlyIfCached, ageMsMax } = control;
-  return JSON.stringify({
-    ...(noCache && { noCache }),
-    ...(noStore && { noStore }),
-    ...(onlyIfCached && { onlyIfCached }),
-    ageMsMax,
-  });
 }
