@@ -26,7 +26,9 @@ it("a table without a stream is cached until its TTL, and the report has the com
   const s = await start(HASH_ONLY);
   expect(await s.report()).toMatchObject({
     stream: "TTL only: the table has no stream",
-    hint: `aws dynamodb update-table --table-name ${s.TableName} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES`,
+    hint:
+      `aws dynamodb update-table --table-name ${s.TableName} ` +
+      "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
   });
   await s.through("GetItem", { Key });
   expect(await statusOf(s)).toBe("negative-hit; tier=memory");

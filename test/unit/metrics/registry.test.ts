@@ -52,6 +52,10 @@ test("series have exactly the labels of their row", async () => {
   metrics.gauges({ caches: () => [figures], requestsInFlight: () => 1, waitingCallers: () => 2 });
   metrics.gauges({ clientConnections: () => 3, clientReceivedBytes: () => 4, clientSentBytes: () => 5 });
   metrics.gauges({ upstreamRequestsInFlight: () => 6, unknownOutcomesPending: () => 7 });
+  metrics.gauges({ streams: () => [{ table: "orders", lagMs: 250, shardsOpen: 2 }] });
+  metrics.streams.streamRecord("orders", "confirmed", 120);
+  metrics.streams.streamPoll("orders", "records");
+  metrics.streams.streamFlush("orders", "start");
   const { series, sum } = await scrape();
   const shown = new Set<string>();
   for (const { name, labels } of series) {
