@@ -87,7 +87,7 @@ class DynatierApp implements App {
       refreshMs: settings.schemaRefreshMs,
       tablesMax: settings.tablesMax,
       onChange: (old) => {
-        void applyTableChange(old, settings.unknownOutcomeMs, this.#cache, this.#metrics);
+        void applyTableChange(old, versions.pendingForMs(), this.#cache, this.#metrics);
         this.#log.info({ table: old.TableName }, "the table was changed: what was cached of it is dropped");
       },
     });

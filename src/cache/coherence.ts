@@ -102,6 +102,11 @@ export class VersionClock {
     return this.#pendingUntilMs.length;
   }
 
+  /** How long the last of these may still land; 0 if there is none. */
+  pendingForMs(): number {
+    return Math.max(0, (this.#pendingUntilMs.at(-1) ?? 0) - this.#clock.nowMs());
+  }
+
   /** How much one bump of `bumped` moves the stamp of `tags`, collisions of slots included. */
   stepOf(bumped: readonly Tag[], tags: readonly Tag[]): number {
     let step = 0;

@@ -28,19 +28,16 @@ export function applyChange(change: Change, cache: CacheTier, recorder: Recorder
 /**
  * What is known of a table has changed, or the table is known no more: all that is cached of it is dropped, and nothing
  * is stored while a write of unknown outcome may land that was planned before. Its tags do not name what is new (1 write
- * W is lost · 2 an index is created · 3 a query of the index is stored · 4 W lands).
- * @param unknownOutcomeMs how long after an unknown outcome the write may still land
+ * W is lost · 2 an index is created · 3 a query of the index is stored · 4 W lands). A write that is still under way
+ * sees for itself that its plan is out of date.
+ * @param pendingForMs how long the last write of unknown outcome may still land; 0 if there is none
  */
 export function applyTableChange(
   old: TableSchema,
-  unknownOutcomeMs: number,
+  pendingForMs: number,
   cache: CacheTier,
   recorder: Recorder,
 ): void | Promise<void> {
   const tags = [schemaTag(old.tableId)];
-  return applyChange(
-    { table: old.TableName, source: "schema", tags, pendingForMs: unknownOutcomeMs },
-    cache,
-    recorder,
-  );
+  return applyChange({ table: old.TableName, source: "schema", tags, pendingForMs }, cache, recorder);
 }

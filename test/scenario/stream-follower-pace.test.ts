@@ -60,12 +60,13 @@ describe("the pace", () => {
     for (let n = 0; n < 100; n++) put(`old${n}`);
     await until(() => applied().length > 4_500, "old records");
     const again = waits.all().length;
+    const pagesLeft = Math.floor((4_600 - applied().length) / 10);
     await until(
       () => applied().length === 4_600,
       () => applied().length,
     );
     expect(Math.max(...waits.all().slice(again))).toBeLessThan(250);
-    expect(waits.all().length - again).toBeGreaterThanOrEqual(8);
+    expect(waits.all().length - again).toBeGreaterThanOrEqual(pagesLeft - 1);
   });
 
   it("is set by throttling answers for a while", async () => {

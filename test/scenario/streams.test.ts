@@ -38,6 +38,14 @@ describe("a table whose stream is followed", () => {
       })
     ).Items;
   const count = async () => (await t.through("Scan", { Select: "COUNT" })).Count;
+  /** DynamoDB Local has one shard: once the record of this write is applied, so are all before it. */
+  let markers = 0;
+  const everythingApplied = async () => {
+    const pk = `marker-${++markers}`;
+    expect(await get(pk)).toBeUndefined();
+    await t.around("PutItem", { Item: item(pk, "x", "marker") });
+    await eventually(async () => (await get(pk)) !== undefined, true);
+  };
   const statusOf = async (operation: string, input: Record<string, unknown>) =>
     (await call(t.proxy.url, operation, { TableName: t.TableName, ...input })).headers["x-dynatier-cache"];
 
@@ -103,6 +111,8 @@ describe("a table whose stream is followed", () => {
     await eventually(async () => Object(await ofKind("from")).length, 1);
     await eventually(async () => Object(await ofKind("elsewhere")).length, 1);
     await eventually(async () => Object(await partition("stays")).length, 1);
+    await everythingApplied();
+    await Promise.all([ofKind("from"), ofKind("elsewhere"), partition("stays")]);
     expect(Object(await ofKind("to")).length).toBe(0);
     await t.around("UpdateItem", {
       Key: key("mover"),

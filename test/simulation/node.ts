@@ -47,7 +47,7 @@ export class Node {
     const upstream = mutant?.upstream?.(dynamoDb, cache, parts) ?? dynamoDb;
     const onChange = (old: TableSchema) => {
       ledger.pend();
-      void applyTableChange(old, unknownOutcomeMs, cache, recorder);
+      void applyTableChange(old, versions.pendingForMs(), cache, recorder);
     };
     const times = { refreshMs: 2_000, absentMs: 20, retryMs: 20, describeTimeoutMs: 100 };
     const catalog = new TableCatalog({ upstream, clock, onChange, tablesMax, ...times });
