@@ -10,6 +10,7 @@ const inFolders = (names: readonly string[]) => names.map((name) => `test/${name
 export default defineConfig({
   test: {
     globalSetup: ["test/support/global-setup.ts"],
+    setupFiles: ["test/support/seed.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -97,7 +97,7 @@ function withReturnValues(body: Uint8Array, value: "ALL_OLD" | "ALL_NEW"): Uint8
 
 /** An update that names no attribute goes up as it is: DynamoDB Local answers UPDATED_NEW of it with an error. */
 function canTrim(updated: UpdatedAttributes | undefined): boolean {
-  return updated !== undefined && updated.topLevelOnly && updated.names.size > 0;
+  return updated?.topLevelOnly === true && updated.names.size > 0;
 }
 
 /** The reply to ALL_NEW as it would have been for what the client asked. */

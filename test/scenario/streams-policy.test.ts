@@ -58,6 +58,19 @@ it("a stream that is enabled later is followed; what was cached before is droppe
   await eventually(async () => String((await s.report())?.stream).startsWith("TTL only"), true);
 });
 
+it("an item that DynamoDB deletes because its time has come is gone through the proxy too", async () => {
+  const s = await start({ ...HASH_ONLY, stream: "NEW_AND_OLD_IMAGES" });
+  await s.around("UpdateTimeToLive", {
+    TimeToLiveSpecification: { Enabled: true, AttributeName: "expires" },
+  });
+  const expires = { N: String(Math.floor(Date.now() / 1000) + 1) };
+  await s.around("PutItem", { Item: { ...Key, expires } });
+  await eventually(async () => (await s.through("GetItem", { Key })).Item !== undefined, true);
+  const direct = async () => (await s.around("GetItem", { Key })).Item;
+  await eventually(direct, undefined, 100, 40_000);
+  await eventually(async () => (await s.through("GetItem", { Key })).Item, undefined);
+}, 60_000);
+
 it("a silent stream caps hits at degradedMaxAgeMs, and its recovery needs no flush", async () => {
   const s = await start(
     { ...HASH_ONLY, stream: "NEW_IMAGE" },

@@ -57,14 +57,19 @@ export async function startStreamed(shape: TableShape, settings: SettingValues =
   return streamed;
 }
 
-/** Asks until the answer is this one; fails with the last answer after 10 seconds. */
-export async function eventually<T>(ask: () => Promise<T>, wanted: T, everyMs = 10): Promise<number> {
+/** Asks until the answer is this one; fails with the last answer after `boundMs`. */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  wanted: T,
+  everyMs = 10,
+  boundMs = 10_000,
+): Promise<number> {
   const begunAtMs = performance.now();
   for (;;) {
     const answer = await ask();
     const tookMs = performance.now() - begunAtMs;
     if (JSON.stringify(answer) === JSON.stringify(wanted)) return tookMs;
-    if (tookMs > 10_000) throw new Error(`still ${JSON.stringify(answer)}, not ${JSON.stringify(wanted)}`);
+    if (tookMs > boundMs) throw new Error(`still ${JSON.stringify(answer)}, not ${JSON.stringify(wanted)}`);
     await sleep(everyMs);
   }
 }
