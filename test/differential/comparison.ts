@@ -1,4 +1,5 @@
-// Whether two replies to one request are the same: status, error, body; order and capacity as far as they are promised.
+// Whether two replies to one request are the same: status, error, body; order and capacity as far as
+// promised.
 
 import { isObject } from "../../src/dynamodb/model.ts";
 import type { Exchange } from "./exchange.ts";
@@ -88,8 +89,8 @@ export function canonicalText(value: unknown): string {
 }
 
 /**
- * Hits cost nothing and say so in the shape of an answer that did. What the proxy reads for itself (strongly inside
- * the settle window) costs what it costs, in the same shape; everything else costs exactly what it costs directly.
+ * Hits cost nothing and say so in the shape of an answer that did. What the proxy reads for itself (strongly
+ * inside the settle window) has the same shape; everything else costs exactly what it costs directly.
  */
 function capacityDifference(
   wire: Wire,

@@ -1,4 +1,4 @@
-// Requests made invalid in one of many ways: what DynamoDB refuses, the proxy must refuse with the same words.
+// Requests made invalid in one of many ways: what DynamoDB refuses, the proxy must refuse in the same words.
 
 import fc from "fast-check";
 import { isObject } from "../../src/dynamodb/model.ts";
@@ -147,7 +147,7 @@ export function damaged(step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
         step.wires(world).map((wire): Wire => {
           if (typeof wire.input === "string") return wire;
           const input = first(wire.input) ?? second(wire.input);
-          // Of a write that is no JSON object the proxy says so itself, on purpose (wire/unreadable-writes.test.ts).
+          // A write that is no JSON the proxy refuses in its own words (wire/unreadable-writes.test.ts).
           if (input === undefined || (typeof input === "string" && !reads.has(wire.operation))) return wire;
           const { follow, ...rest } = wire;
           return { ...rest, input, ...(follow && { follow: "pages" }) };

@@ -1,6 +1,7 @@
 // The same sequence of operations through the proxy and directly: every reply must be the same.
 //
-// DIFFERENTIAL_SEED repeats a run (the seed is printed), DIFFERENTIAL_OPS scales it, DIFFERENTIAL_REPORT shows what it met.
+// DIFFERENTIAL_SEED repeats a run (the seed is printed), DIFFERENTIAL_OPS scales it, DIFFERENTIAL_REPORT
+// prints what it met.
 
 import fc from "fast-check";
 import { describe, expect, inject, test } from "vitest";
@@ -11,7 +12,7 @@ import { minimums } from "./minimums.ts";
 import { runSequence } from "./runner.ts";
 import { OPERATIONS_MEAN, type Sequence, sequence } from "./sequence.ts";
 
-const seed = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 2 ** 31);
+const seed = Number(process.env.DIFFERENTIAL_SEED ?? process.env.FAST_CHECK_SEED ?? Date.now() % 2 ** 31);
 const operations = Number(process.env.DIFFERENTIAL_OPS ?? 36_000);
 /** A failure is made smaller for so long. */
 const shrinkMs = 30_000;
@@ -21,8 +22,8 @@ const coverage = new Coverage();
 const quick: SettingValues = { settleMs: 1, indexSettleMs: 1, unknownOutcomeMs: 1 };
 
 /**
- * Settled almost at once, so that nearly everything is cached; the defaults; hardly any room and few versions, of which
- * different things share one; the rules that make a read go another way.
+ * Settled almost at once, so that nearly everything is cached; the defaults; hardly any room and few versions, so
+ * that different things share one; the rules that make a read go another way.
  */
 const variants: readonly { name: string; share: number; settings: SettingValues }[] = [
   { name: "settled after 1 ms", share: 0.55, settings: quick },

@@ -1,4 +1,5 @@
-// One request to one side of the comparison, with the side's own prefix before every table name, and its reply without.
+// One request to one side of the comparison, with the side's own prefix before every table name, and its
+// reply.
 
 import { crc32 } from "node:zlib";
 import { call } from "../support/raw-client.ts";
@@ -44,7 +45,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A read that never ends is a bug of ours or theirs: far more pages than all items of the small tables need. */
+/** Far more pages than all items of the small tables need. */
 const pagesMax = 60;
 
 /** The request's reply, or those of all its pages; with segments, of every segment's. */

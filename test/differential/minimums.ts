@@ -1,5 +1,5 @@
-// How often a run of 20,000 operations must at least have met each thing, by Coverage's names: about a fifth of what it
-// does meet, so that the generator cannot quietly stop making something.
+// How often a run of 20,000 operations must at least have met each thing, by Coverage's names: about a
+// fifth of what it does meet, so that the generator cannot quietly stop making something.
 
 export const minimums: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   done: {

@@ -1,4 +1,4 @@
-// What one step of a sequence is: requests in a world of tables, written with %% before every table name and token.
+// What one step of a sequence is: requests in a world of tables, with %% before every table name and token.
 
 import fc from "fast-check";
 import { Speller, type Style, style } from "./expressions.ts";

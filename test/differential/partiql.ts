@@ -1,4 +1,4 @@
-// PartiQL: SELECT, INSERT, UPDATE and DELETE in ExecuteStatement, BatchExecuteStatement and ExecuteTransaction.
+// PartiQL: SELECT, INSERT, UPDATE and DELETE, alone, in batches and in transactions.
 
 import fc from "fast-check";
 import type { AttributeValue } from "../../src/dynamodb/model.ts";
@@ -129,7 +129,7 @@ const anyImage = fc.constantFrom(
   ...["", "", "", " RETURNING ALL NEW *", " RETURNING ALL OLD *", " RETURNING MODIFIED NEW *"],
   " RETURNING MODIFIED OLD *",
 );
-/** SET or, without a value, REMOVE. Of index keys only scalars: DynamoDB Local never ends an index over others. */
+/** SET or, without a value, REMOVE. */
 const assignment: fc.Arbitrary<readonly [Path, AttributeValue | undefined]> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(plainPath, often(value, 4)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant<Path>(["gk"]), often(scalarValue, 4)) },
@@ -173,8 +173,8 @@ const exists: fc.Arbitrary<Writer> = fc
   .map((fields) => (world) => {
     const values = new Values(false);
     const where = whereKey(shapeOf(world, fields.table), fields.key, values);
-    const text = `SELECT * FROM "${tableName(fields.table)}" WHERE ${where} AND ${named(fields.condition)} IS NOT MISSING`;
-    return values.statement(`EXISTS(${text})`);
+    const condition = `${where} AND ${named(fields.condition)} IS NOT MISSING`;
+    return values.statement(`EXISTS(SELECT * FROM "${tableName(fields.table)}" WHERE ${condition})`);
   });
 
 function withFailure(

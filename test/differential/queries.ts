@@ -47,7 +47,7 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   parentheses: fc.constantFrom(true, false, false),
 });
 
-/** The most of `range` that the queried key's type allows; begins_with is not for numbers, a range needs order. */
+/** What the key's type allows of `given`: begins_with is not for numbers, between needs order. */
 function rangeOn(shape: Shape, name: KeyName, given: Range): Range {
   const [a, b] = given.picks;
   // Of these values 0, 1, 2, 10 the last is the least as a number; the texts and bytes are in order.

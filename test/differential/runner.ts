@@ -17,8 +17,9 @@ export interface Places {
 }
 
 /**
- * Two beginnings with the same hash code in Java. DynamoDB Local looks at a batch's tables in the order of a hash map,
- * so which of two errors it reports hangs on the tables' names; such names make it the same one on both sides.
+ * Two beginnings with the same hash code in Java. DynamoDB Local looks at a batch's tables in the order of
+ * a hash map, so which of two errors it reports hangs on the tables' names; these make it the same one on
+ * both sides.
  */
 const SAME_HASH = ["Aa", "BB"] as const;
 const run = randomBytes(3).toString("hex");

@@ -1,4 +1,5 @@
-// Changes of tables in the middle of a sequence: gone, back with the same or other keys, with one index more or less.
+// Changes of tables in the middle of a sequence: gone, back with the same or other keys, with an index more
+// or less.
 
 import fc from "fast-check";
 import { often } from "./chance.ts";

@@ -1,4 +1,5 @@
-// The tables of the differential test: every key type, with and without sort key, LSI and GSIs; few key values each.
+// The tables of the differential test: every key type, with and without sort key, LSI, GSIs; few key values
+// each.
 
 import fc from "fast-check";
 import type { AttributeValue, Item, KeyType } from "../../src/dynamodb/model.ts";

@@ -87,7 +87,7 @@ export const deleteItem: fc.Arbitrary<Step> = onTable(
   }),
 );
 
-/** What an UpdateItem does: an expression, the legacy AttributeUpdates, or nothing (which creates the item). */
+/** What an UpdateItem does: an expression, AttributeUpdates, or nothing (which creates the item). */
 interface Change {
   readonly expression: Piece | undefined;
   readonly legacy: Legacy | undefined;

@@ -31,7 +31,7 @@ async function onBoth(
   return replies.map(({ status, body }) => ({ status, body }));
 }
 
-test("a BatchGetItem may not mix AttributesToGet and ProjectionExpression, not even for two tables", async () => {
+test("a BatchGetItem may not mix AttributesToGet and ProjectionExpression, even for two tables", async () => {
   const [one, other] = [await tables.create(), await tables.create()];
   const Keys = [{ pk: { S: "a" } }];
   const RequestItems = {
