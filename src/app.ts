@@ -101,6 +101,7 @@ class DynatierApp implements App {
       recorder: this.#metrics,
       freshness: this.#freshness,
       ruleFor: (TableName) => ruleFor(TableName, settings),
+      isGuarded: () => false,
       unknownOutcomeMs: settings.unknownOutcomeMs,
     };
     this.#supervisor = createSupervisor({

@@ -17,62 +17,93 @@
  */
 
 import type { Clock } from "../util/clock.ts";
-import type { Tag } from "./tier.ts";
+import type { TagHash, TagRef } from "./tier.ts";
 
 export interface VersionClockOptions {
   readonly clock: Clock;
   /** A power of two. */
   readonly slots: number;
+  /** Another thread's versions, to share them; undefined = new ones. */
+  readonly shared?: SharedArrayBuffer | undefined;
 }
 
 /** What one bump of one slot adds to a stamp. */
 export const bumpStep = 2;
 
+/** Before the slots: how many changes are pending until when, at most (one double). */
+const headBytes = 8;
+const timeBytes = 8;
+/** A version and how many threads are changing it, side by side. */
+const versionBytes = 8;
+
+/**
+ * Versions and times live in shared memory, so that a bump by one thread is seen by the next look-up of any other, with no
+ * message. A slot's time and version cannot be changed in one step, so a slot that is being changed says so (*busy*),
+ * and a stamp that meets one is NaN: equal to nothing, not even to itself (1 a thread makes a slot pending, which takes
+ * one off the stamp · 2 it is interrupted before it raises the version · 3 another slot of the same entry becomes
+ * pending, which adds one · 4 the sum is what it was). A thread that dies there leaves misses behind, nothing stale.
+ * Times are doubles, compared and exchanged by their bits, whose order is the same for positive numbers; they are only
+ * ever raised.
+ */
 export class VersionClock {
+  /** To be given to this process' other threads. */
+  readonly shared: SharedArrayBuffer;
   readonly #clock: Clock;
   readonly #mask: number;
+  /** For each slot its version, and how many threads are changing it. */
   readonly #versions: Int32Array;
-  /** When the slot's last change was over, in clock milliseconds; 0 = it never changed. */
+  /** When the slot's last change was over, in clock milliseconds; 0 = it never changed. The same memory twice. */
   readonly #changedAtMs: Float64Array;
-
-  /** When each open wait for an unknown outcome ends; as many as there are such writes in unknownOutcomeMs. */
+  readonly #changedAtBits: BigInt64Array;
+  /** The end of the last wait for an unknown outcome, of any thread. */
+  readonly #lastPendingBits: BigInt64Array;
+  /** When each open wait of this thread ends; as many as there are such writes in unknownOutcomeMs. */
   #pendingUntilMs: number[] = [];
 
   constructor(options: VersionClockOptions) {
     const { slots } = options;
     if (slots < 1 || (slots & (slots - 1)) !== 0)
       throw new RangeError(`slots must be a power of two, not ${slots}`);
+    const bytes = headBytes + slots * (timeBytes + versionBytes);
+    this.shared = options.shared ?? new SharedArrayBuffer(bytes);
+    if (this.shared.byteLength !== bytes) throw new RangeError("the shared versions have other slots");
     this.#clock = options.clock;
     this.#mask = slots - 1;
-    this.#versions = new Int32Array(slots);
-    this.#changedAtMs = new Float64Array(slots);
+    this.#lastPendingBits = new BigInt64Array(this.shared, 0, 1);
+    this.#changedAtMs = new Float64Array(this.shared, headBytes, slots);
+    this.#changedAtBits = new BigInt64Array(this.shared, headBytes, slots);
+    this.#versions = new Int32Array(this.shared, headBytes + slots * timeBytes, 2 * slots);
   }
 
-  /** The state of everything these tags name. Take it before the upstream read begins. */
-  stamp(tags: readonly Tag[]): number {
+  /** The state of everything these tags name; NaN while one is being changed. Take it before the upstream read begins. */
+  stamp(tags: readonly TagRef[]): number {
     const nowMs = this.#clock.nowMs();
     let sum = 0;
     for (const tag of tags) {
-      const slot = hash(tag) & this.#mask;
-      sum += bumpStep * this.#versions[slot]! + (this.#changedAtMs[slot]! > nowMs ? 0 : 1);
+      const slot = hashOf(tag) & this.#mask;
+      const version = Atomics.load(this.#versions, 2 * slot);
+      const settled = this.#changedAtMs[slot]! > nowMs ? 0 : 1;
+      const busy = Atomics.load(this.#versions, 2 * slot + 1) !== 0;
+      if (busy || Atomics.load(this.#versions, 2 * slot) !== version) return Number.NaN;
+      sum += bumpStep * version + settled;
     }
     return sum;
   }
 
   /** True while a replica that lags up to `settleMs` may not show the last change of one of these tags. */
-  unsettled(tags: readonly Tag[], settleMs: number): boolean {
+  unsettled(tags: readonly TagRef[], settleMs: number): boolean {
     const since = this.#clock.nowMs() - settleMs;
     for (const tag of tags) {
-      const changedAtMs = this.#changedAtMs[hash(tag) & this.#mask]!;
+      const changedAtMs = this.#changedAtMs[hashOf(tag) & this.#mask]!;
       if (changedAtMs > since && changedAtMs !== 0) return true;
     }
     return false;
   }
 
   /** True while a write with unknown outcome may still change what one of these tags names. */
-  pending(tags: readonly Tag[]): boolean {
+  pending(tags: readonly TagRef[]): boolean {
     const nowMs = this.#clock.nowMs();
-    for (const tag of tags) if (this.#changedAtMs[hash(tag) & this.#mask]! > nowMs) return true;
+    for (const tag of tags) if (this.#changedAtMs[hashOf(tag) & this.#mask]! > nowMs) return true;
     return false;
   }
 
@@ -80,21 +111,24 @@ export class VersionClock {
    * These tags have changed.
    * @param pendingForMs the change may still land for so long (unknown outcome); 0 = it is over
    */
-  bump(tags: readonly Tag[], pendingForMs = 0): void {
+  bump(tags: readonly TagRef[], pendingForMs = 0): void {
     const overAtMs = this.#clock.nowMs() + pendingForMs;
     if (pendingForMs > 0) {
       this.pendingChanges();
       this.#pendingUntilMs.push(overAtMs);
+      raise(this.#lastPendingBits, 0, overAtMs);
     }
     for (const tag of tags) {
-      const slot = hash(tag) & this.#mask;
-      this.#versions[slot]! += 1;
+      const slot = hashOf(tag) & this.#mask;
+      Atomics.add(this.#versions, 2 * slot + 1, 1);
       // Never back: a later write that succeeds does not end the wait for an earlier one that may still land.
-      if (overAtMs > this.#changedAtMs[slot]!) this.#changedAtMs[slot] = overAtMs;
+      raise(this.#changedAtBits, slot, overAtMs);
+      Atomics.add(this.#versions, 2 * slot, 1);
+      Atomics.sub(this.#versions, 2 * slot + 1, 1);
     }
   }
 
-  /** How many changes with unknown outcome may still land. */
+  /** How many changes that this thread knows of, with unknown outcome, may still land. */
   pendingChanges(): number {
     const nowMs = this.#clock.nowMs();
     const open = this.#pendingUntilMs.findIndex((untilMs) => untilMs > nowMs);
@@ -102,27 +136,56 @@ export class VersionClock {
     return this.#pendingUntilMs.length;
   }
 
-  /** How long the last of these may still land; 0 if there is none. */
+  /** How long the last change with unknown outcome, of any thread, may still land; 0 if there is none. */
   pendingForMs(): number {
-    return Math.max(0, (this.#pendingUntilMs.at(-1) ?? 0) - this.#clock.nowMs());
+    return Math.max(0, timeOf(Atomics.load(this.#lastPendingBits, 0)) - this.#clock.nowMs());
   }
 
   /** How much one bump of `bumped` moves the stamp of `tags`, collisions of slots included. */
-  stepOf(bumped: readonly Tag[], tags: readonly Tag[]): number {
+  stepOf(bumped: readonly TagRef[], tags: readonly TagRef[]): number {
     let step = 0;
     for (const changed of bumped) {
-      const slot = hash(changed) & this.#mask;
-      for (const tag of tags) if ((hash(tag) & this.#mask) === slot) step += bumpStep;
+      const slot = hashOf(changed) & this.#mask;
+      for (const tag of tags) if ((hashOf(tag) & this.#mask) === slot) step += bumpStep;
     }
     return step;
   }
 }
 
-/** FNV-1a over UTF-16 units, finished so that the low bits are mixed. Unkeyed: a forced collision costs only misses. */
-function hash(text: string): number {
+const scratch = new Float64Array(1);
+const scratchBits = new BigInt64Array(scratch.buffer);
+
+function bitsOf(timeMs: number): bigint {
+  scratch[0] = timeMs;
+  return scratchBits[0]!;
+}
+
+function timeOf(bits: bigint): number {
+  scratchBits[0] = bits;
+  return scratch[0]!;
+}
+
+/** Raises a shared time to this one, whatever other threads do at the same moment. */
+function raise(times: BigInt64Array, at: number, timeMs: number): void {
+  const wanted = bitsOf(timeMs);
+  let seen = Atomics.load(times, at);
+  while (wanted > seen) {
+    const found = Atomics.compareExchange(times, at, seen, wanted);
+    if (found === seen) return;
+    seen = found;
+  }
+}
+
+/** A tag as 32 bits. FNV-1a over UTF-16 units, finished so that the low bits are mixed. */
+export function hashOf(tag: TagRef): TagHash {
+  return typeof tag === "string" ? hash(tag) : tag;
+}
+
+/** Unkeyed: a forced collision costs only misses. */
+function hash(text: string): TagHash {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return ((h ^ (h >>> 16)) >>> 0) as TagHash;
 }

@@ -9,10 +9,14 @@ import type {
   CacheTier,
   FillOutcome,
   ImageLease,
+  KnownImage,
   Lease,
   Lookup,
   LookupOptions,
   Tag,
+  TagRef,
+  Write,
+  WriteLease,
 } from "./tier.ts";
 
 export interface MemoryTierOptions {
@@ -30,7 +34,21 @@ export const entryOverheadBytes = 900;
 interface Stored {
   readonly entry: CacheEntry;
   readonly stamp: number;
+  /** A bound of its own, below the reader's; undefined = none. */
+  readonly ageMsMax: number | undefined;
 }
+
+/** The same promises as everywhere, kept at once. */
+export interface MemoryLease extends Lease {
+  /** @param ageMsMax the oldest that this entry may be served, where the reader's bound is not enough */
+  fill(entry: CacheEntry, readConsistently: boolean, ageMsMax?: number): FillOutcome;
+}
+export interface MemoryImageLease extends ImageLease {
+  store(entry: CacheEntry, invalidated: readonly Tag[]): FillOutcome;
+}
+export type MemoryLookup =
+  | Exclude<Lookup, { lease: Lease }>
+  | { readonly entry?: undefined; readonly lease: MemoryLease };
 
 export interface MemoryTierStats {
   readonly bytes: number;
@@ -65,20 +83,20 @@ export class MemoryTier implements CacheTier {
     });
   }
 
-  lookup(key: CacheKey, tags: readonly Tag[], options: LookupOptions): Lookup {
+  lookup(key: CacheKey, tags: readonly Tag[], options: LookupOptions): MemoryLookup {
     // No await may ever stand between the stamp and the check.
     const stamp = this.#versions.stamp(tags);
     const stored = this.#entries.get(key);
     if (stored !== undefined) {
       if (stored.stamp !== stamp) this.#entries.delete(key);
-      else if (this.#clock.nowMs() - stored.entry.readAtMs < ageMsMax(stored.entry, options)) {
+      else if (this.#clock.nowMs() - stored.entry.readAtMs < ageMsMax(stored, options)) {
         return { entry: stored.entry, tier: "memory" };
       }
     }
     return { lease: this.#lease(key, tags, stamp, options.settleMs) };
   }
 
-  imageLease(key: CacheKey, tags: readonly Tag[]): ImageLease {
+  imageLease(key: CacheKey, tags: readonly Tag[]): MemoryImageLease {
     const before = this.#versions.stamp(tags);
     return {
       store: (entry, invalidated) => {
@@ -90,15 +108,19 @@ export class MemoryTier implements CacheTier {
     };
   }
 
+  writeLease(write: Write): WriteLease {
+    return ownWriteLease(this, write);
+  }
+
   invalidate(tags: readonly Tag[], pendingForMs = 0): void {
     this.#versions.bump(tags, pendingForMs);
   }
 
   confirm(
     key: CacheKey,
-    tags: readonly Tag[],
+    tags: readonly TagRef[],
     shows: (entry: CacheEntry) => boolean,
-    changed: readonly Tag[],
+    changed: readonly TagRef[],
   ): boolean {
     const stamp = this.#versions.stamp(tags);
     const stored = this.#entries.peek(key);
@@ -106,8 +128,22 @@ export class MemoryTier implements CacheTier {
     this.#versions.bump(changed);
     const expected = stamp + this.#versions.stepOf(changed, tags);
     // Another thread may have bumped in between (shared versions): then the entry dies with the old stamp.
-    if (this.#versions.stamp(tags) === expected) this.#put(key, stored.entry, expected);
+    if (this.#versions.stamp(tags) === expected) this.#put(key, stored.entry, expected, stored.ageMsMax);
     return true;
+  }
+
+  changeTo({ key, tags, shows }: KnownImage, changed: readonly Tag[]): boolean {
+    if (this.confirm(key, tags, shows, changed)) return true;
+    this.invalidate(changed);
+    return false;
+  }
+
+  /**
+   * Takes over an entry that another tier holds to be valid, under the stamp that was taken before that tier was asked.
+   */
+  adopt(key: CacheKey, tags: readonly Tag[], stamp: number, entry: CacheEntry): FillOutcome {
+    if (this.#versions.stamp(tags) !== stamp) return "stale_lease";
+    return this.#put(key, entry, stamp);
   }
 
   stats(): MemoryTierStats {
@@ -124,23 +160,23 @@ export class MemoryTier implements CacheTier {
     this.#entries.clear();
   }
 
-  #lease(key: CacheKey, tags: readonly Tag[], stamp: number, settleMs: number): Lease {
+  #lease(key: CacheKey, tags: readonly Tag[], stamp: number, settleMs: number): MemoryLease {
     const pending = this.#versions.pending(tags);
     const unsettled = pending || this.#versions.unsettled(tags, settleMs);
     return {
       stamp,
       unsettled,
-      fill: (entry, readConsistently): FillOutcome => {
+      fill: (entry, readConsistently, ageMsMax) => {
         if (this.#versions.stamp(tags) !== stamp) return "stale_lease";
         // A strong read is not enough while an unknown outcome is pending: what it saw may be old before it is stored.
         if (pending || (unsettled && !readConsistently)) return "unsettled";
-        return this.#put(key, entry, stamp);
+        return this.#put(key, entry, stamp, ageMsMax);
       },
     };
   }
 
-  #put(key: CacheKey, entry: CacheEntry, stamp: number): FillOutcome {
-    const stored = { entry, stamp };
+  #put(key: CacheKey, entry: CacheEntry, stamp: number, ageMsMax?: number): FillOutcome {
+    const stored = { entry, stamp, ageMsMax };
     if (sizeOf(stored, key) > this.#entryBytesMax) {
       this.#entries.delete(key);
       return "too_large";
@@ -150,8 +186,26 @@ export class MemoryTier implements CacheTier {
   }
 }
 
-function ageMsMax(entry: CacheEntry, options: LookupOptions): number {
-  return entry.negative ? options.negativeAgeMsMax : options.ageMsMax;
+/** A write lease where nobody else has to be told: nothing is held, and each image has a lease of its own. */
+export function ownWriteLease(
+  tier: Pick<CacheTier, "imageLease" | "invalidate">,
+  { images }: Write,
+): WriteLease {
+  const leases = new Map(images.map(({ key, tags }) => [key, tier.imageLease(key, tags)]));
+  let changed: readonly Tag[] = [];
+  return {
+    invalidate: (tags, pendingForMs) => {
+      changed = tags;
+      return tier.invalidate(tags, pendingForMs);
+    },
+    release: () => {},
+    store: (key, entry) => leases.get(key)?.store(entry, changed) ?? "stale_lease",
+  };
+}
+
+function ageMsMax({ entry, ageMsMax: own }: Stored, options: LookupOptions): number {
+  const bound = entry.negative ? options.negativeAgeMsMax : options.ageMsMax;
+  return own !== undefined && own < bound ? own : bound;
 }
 
 function sizeOf(stored: Stored, key: CacheKey): number {

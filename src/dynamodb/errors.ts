@@ -45,7 +45,8 @@ export const errorTable = {
     status: 400,
     retryable: true,
     cause:
-      "A queue of this proxy is full (requests in flight, waiters for one read, calls waiting for a socket).",
+      "A queue of this proxy is full (requests in flight, waiters for one read, calls waiting for a socket), or " +
+      "`writeGuard: require` and Redis cannot warn the other nodes of a write, which was then not sent.",
   },
   InternalServerError: {
     namespace: dynamodb,

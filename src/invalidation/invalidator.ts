@@ -20,9 +20,14 @@ export interface Change {
   readonly pendingForMs?: number;
 }
 
-export function applyChange(change: Change, cache: CacheTier, recorder: Recorder): void | Promise<void> {
+/** @param to the cache, or the lease of the write that made the change */
+export function applyChange(
+  change: Change,
+  to: Pick<CacheTier, "invalidate">,
+  recorder: Recorder,
+): void | Promise<void> {
   recorder.invalidated(change.table, change.source);
-  return cache.invalidate(change.tags, change.pendingForMs ?? 0);
+  return to.invalidate(change.tags, change.pendingForMs ?? 0);
 }
 
 /**

@@ -38,6 +38,7 @@ export const reasonSlots: Slots<Reason> = {
   unsettled: 13,
   "stale-lease": 14,
   "too-large": 15,
+  "not-guarded": 18,
   "upstream-error": 16,
   "not-fresh": 17,
 };

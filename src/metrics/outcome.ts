@@ -21,6 +21,7 @@ export type Reason =
   | "unsettled"
   | "stale-lease"
   | "too-large"
+  | "not-guarded"
   | "upstream-error";
 
 /** The caches that are counted apart, as DAX does. */

@@ -1,6 +1,7 @@
 /** Failures on the way to an answer, as the errors that clients understand. */
 
 import { TooManyWaiters, WaiterLeft } from "../cache/single-flight.ts";
+import { WriteNotGuarded } from "../cache/tier.ts";
 import { DynamoDbError } from "../dynamodb/errors.ts";
 import { UpstreamFailure } from "../upstream/upstream.ts";
 
@@ -15,6 +16,9 @@ export function wireError(failure: unknown): DynamoDbError {
       "ThrottlingException",
       `${failure.message} Try again shortly (setting waitersMax).`,
     );
+  }
+  if (failure instanceof WriteNotGuarded) {
+    return new DynamoDbError("ThrottlingException", `${failure.message} Try again (setting writeGuard).`);
   }
   if (failure instanceof WaiterLeft) {
     return new DynamoDbError("InternalServerError", "DynamoDB did not answer within requestTimeoutMs.");

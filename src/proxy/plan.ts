@@ -64,6 +64,11 @@ function cacheKey(kind: string, schema: TableSchema, rest: string): CacheKey {
   return `${kind}\0${schema.tableId}\0${schema.fingerprint}\0${rest}` as CacheKey;
 }
 
+/** Whether this key names an item, and not a page. */
+export function isItemKey(key: CacheKey): boolean {
+  return key.startsWith("i\0");
+}
+
 const alwaysOf = new WeakMap<TableSchema, readonly [Tag, Tag]>();
 
 /** What everything of a table depends on. Remembered: it is asked for each key of each request. */
@@ -106,6 +111,7 @@ export function itemLookup(rule: ResolvedRule, ageMsMax: number): LookupOptions 
     ageMsMax: Math.min(rule.itemTtlMs, ageMsMax),
     negativeAgeMsMax: Math.min(rule.negativeTtlMs, ageMsMax),
     settleMs: rule.settleMs,
+    keepMs: Math.max(rule.itemTtlMs, rule.negativeTtlMs),
   };
 }
 

@@ -22,7 +22,7 @@ export function queryReadable(input: Input, plan: QueryPlan, ageMsMaxOfTable: nu
     rule: plan.rule,
     cacheKey: plan.cacheKey,
     tags: plan.tags,
-    lookup: { ageMsMax, negativeAgeMsMax: ageMsMax, settleMs: plan.settleMs },
+    lookup: { ageMsMax, negativeAgeMsMax: ageMsMax, settleMs: plan.settleMs, keepMs: plan.rule.queryTtlMs },
     strongWhenUnsettled: plan.strongWhenUnsettled,
     requestBody: (readConsistently) =>
       toBytes({

@@ -80,6 +80,7 @@ async function lookup(call: Call, part: BatchPart, key: BatchKey, deps: Deps): P
     ageMsMax: Math.min(options.ageMsMax, wish),
     negativeAgeMsMax: Math.min(options.negativeAgeMsMax, wish),
     settleMs: options.settleMs,
+    keepMs: options.keepMs,
   });
   if (found.lease !== undefined) {
     deps.recorder.lookup("item", table, "miss", 1);

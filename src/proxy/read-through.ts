@@ -167,6 +167,7 @@ function lookupOptions(call: Call, options: LookupOptions): LookupOptions {
     ageMsMax: Math.min(options.ageMsMax, wished),
     negativeAgeMsMax: Math.min(options.negativeAgeMsMax, wished),
     settleMs: options.settleMs,
+    keepMs: options.keepMs,
   };
 }
 

@@ -15,6 +15,7 @@ import { applyChange } from "../invalidation/invalidator.ts";
 import { changedTags } from "../invalidation/tags.ts";
 import type { RecordResult } from "../metrics/outcome.ts";
 import type { Deps } from "./deps.ts";
+import { imageHash } from "./image-hash.ts";
 import { itemBytes } from "./item-read.ts";
 import { refOf } from "./plan.ts";
 
@@ -25,10 +26,10 @@ export async function applyRecord(record: RecordChange, deps: Deps): Promise<Rec
   const tags = changedTags(change);
   if (image !== undefined) {
     const ref = refOf(change, deps.ruleFor(TableName));
-    if (deps.cache.confirm(ref.cacheKey, ref.tags, (entry) => shows(entry, image), tags)) {
-      deps.recorder.invalidated(TableName, "stream");
-      return "confirmed";
-    }
+    deps.recorder.invalidated(TableName, "stream");
+    const known = { key: ref.cacheKey, tags: ref.tags, shows: (entry: CacheEntry) => shows(entry, image) };
+    const confirmed = await deps.cache.changeTo({ ...known, hash: imageHash(image) }, tags);
+    return confirmed ? "confirmed" : "invalidated";
   }
   await applyChange({ table: TableName, source: "stream", tags }, deps.cache, deps.recorder);
   return "invalidated";

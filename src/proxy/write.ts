@@ -1,9 +1,9 @@
 /**
- * Every write: image leases → upstream → classify the outcome → invalidate, and write through where the rule allows →
- * reply. Which items a write touches and what the client's reply is, its plan says (write-plans.ts).
+ * Every write: lease (which warns other nodes) → upstream → classify the outcome → invalidate, and write through where
+ * the rule allows → reply. Which items a write touches and what the client's reply is, its plan says (write-plans.ts).
  */
 
-import type { FillOutcome, Tag } from "../cache/tier.ts";
+import { type FillOutcome, type Tag, type WriteLease, WriteNotGuarded } from "../cache/tier.ts";
 import { DynamoDbError } from "../dynamodb/errors.ts";
 import type { TableSchema } from "../dynamodb/model.ts";
 import { applyChange } from "../invalidation/invalidator.ts";
@@ -48,8 +48,14 @@ export interface WritePlan {
 }
 
 export async function write(call: Call, plan: WritePlan, deps: Deps): Promise<Reply> {
+  let lease: WriteLease;
+  try {
+    lease = await writeLease(call, plan, deps);
+  } catch (failure) {
+    if (!(failure instanceof WriteNotGuarded)) throw failure;
+    return refused(wireError(failure), "write", { table: plan.table, reason: "not-guarded" });
+  }
   const sentAtMs = deps.clock.nowMs();
-  const leases = new Map(plan.refs.map((ref) => [ref, deps.cache.imageLease(ref.cacheKey, ref.tags)]));
   let reply: UpstreamReply;
   try {
     // Not aborted when the client leaves: the outcome must be learned.
@@ -57,25 +63,37 @@ export async function write(call: Call, plan: WritePlan, deps: Deps): Promise<Re
     reply = await deps.upstream.send({ target, body: plan.body, idempotent: plan.idempotent, deadlineAtMs });
   } catch (failure) {
     if (!(failure instanceof UpstreamFailure) || failure.outcome === "unknown")
-      await outcomeUnknown(plan, deps);
+      await outcomeUnknown(plan, lease, deps);
+    else lease.release();
     return refused(wireError(failure), "write", { table: plan.table, reason: "upstream-error" });
   }
-  if (reply.status !== 200) return notDone(call, reply, plan, deps);
+  if (reply.status !== 200) return notDone(call, reply, plan, lease, deps);
 
   deps.recorder.writeUnits(plan.table, consumedUnits(call.input, reply.body));
   const done = doneOrTouched(plan, reply);
   const tags = [...done.tags, ...schemaChanges(plan, deps)];
-  await applyChange({ table: plan.table, source: "write", tags }, deps.cache, deps.recorder);
+  await applyChange({ table: plan.table, source: "write", tags }, lease, deps.recorder);
   for (const [ref, image] of done.images) {
     if (!keepsImages(ref, image === "absent")) continue;
-    const outcome: FillOutcome | undefined = await leases
-      .get(ref)
-      ?.store(itemEntry(image === "absent" ? undefined : image, sentAtMs, 0), tags);
-    if (outcome) deps.recorder.fill(ref.schema.TableName, outcome);
+    const entry = itemEntry(image === "absent" ? undefined : image, sentAtMs, 0);
+    const outcome: FillOutcome = await lease.store(ref.cacheKey, entry);
+    deps.recorder.fill(ref.schema.TableName, outcome);
   }
   return done.body === reply.body
     ? passedOn(reply, "write", { table: plan.table })
     : { ...passedOn(reply, "write", { table: plan.table }), body: done.body, crc32: undefined };
+}
+
+function writeLease(call: Call, plan: WritePlan, deps: Deps): WriteLease | Promise<WriteLease> {
+  const { refs, schemas, unknownTables } = plan;
+  return deps.cache.writeLease({
+    tags: [...new Set([...plan.touched, ...unknownTables.map(schemaTag)])],
+    images: refs.map(({ cacheKey: key, tags }) => ({ key, tags })),
+    keepMs: refs.reduce((ms, { rule }) => Math.max(ms, rule.itemTtlMs, rule.negativeTtlMs), 0),
+    // Without a schema nobody can tell whether a stream is followed.
+    guarded: schemas.length === 0 || unknownTables.length > 0 || schemas.some(deps.isGuarded),
+    landsUntilMs: call.deadlineAtMs + deps.unknownOutcomeMs,
+  });
 }
 
 /** A reply we cannot read is a success all the same: all that it may have touched has changed. */
@@ -88,7 +106,13 @@ function doneOrTouched(plan: WritePlan, reply: UpstreamReply): Done {
   }
 }
 
-async function notDone(call: Call, reply: UpstreamReply, plan: WritePlan, deps: Deps): Promise<Reply> {
+async function notDone(
+  call: Call,
+  reply: UpstreamReply,
+  plan: WritePlan,
+  lease: WriteLease,
+  deps: Deps,
+): Promise<Reply> {
   const error = errorOf(reply);
   // An attempt with the same token is still under way, or its reply was lost: whether it succeeds is not known yet.
   if (
@@ -97,13 +121,13 @@ async function notDone(call: Call, reply: UpstreamReply, plan: WritePlan, deps: 
     error === undefined ||
     error === "TransactionInProgressException"
   ) {
-    await outcomeUnknown(plan, deps);
+    await outcomeUnknown(plan, lease, deps);
   } else {
     for (const schema of plan.schemas) doubtSchema(reply, schema, deps);
     if (mayBeDone(call)) {
       const tags = [...plan.touched, ...schemaChanges(plan, deps)];
-      await applyChange({ table: plan.table, source: "write", tags }, deps.cache, deps.recorder);
-    }
+      await applyChange({ table: plan.table, source: "write", tags }, lease, deps.recorder);
+    } else lease.release();
   }
   return passedOn(reply, "write", { table: plan.table });
 }
@@ -117,7 +141,7 @@ function mayBeDone({ operation, input }: Call): boolean {
 }
 
 /** The write may have landed, or may land yet: nothing is stored until it no longer can, and then read strongly. */
-function outcomeUnknown(plan: WritePlan, deps: Deps): void | Promise<void> {
+function outcomeUnknown(plan: WritePlan, lease: WriteLease, deps: Deps): void | Promise<void> {
   const tags = [...plan.touched, ...schemaChanges(plan, deps)];
   const change = {
     table: plan.table,
@@ -125,7 +149,7 @@ function outcomeUnknown(plan: WritePlan, deps: Deps): void | Promise<void> {
     tags,
     pendingForMs: deps.unknownOutcomeMs,
   } as const;
-  return applyChange(change, deps.cache, deps.recorder);
+  return applyChange(change, lease, deps.recorder);
 }
 
 /**

@@ -17,7 +17,7 @@ export interface TierUnderTest {
 const key = (name: string) => name as CacheKey;
 const tag = (name: string) => name as Tag;
 const settleMs = 1_000;
-const options: LookupOptions = { ageMsMax: 60_000, negativeAgeMsMax: 5_000, settleMs };
+const options: LookupOptions = { ageMsMax: 60_000, negativeAgeMsMax: 5_000, settleMs, keepMs: 60_000 };
 const tags = [tag("item a"), tag("schema"), tag("all")];
 const itemTag = [tag("item a")];
 

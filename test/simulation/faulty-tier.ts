@@ -1,19 +1,23 @@
 /** A tier that does what the real one does, apart from what a mutant does otherwise. */
 
-import type { MemoryTier } from "../../src/cache/memory-tier.ts";
+import { type MemoryTier, ownWriteLease } from "../../src/cache/memory-tier.ts";
 import type {
   CacheEntry,
   CacheKey,
   CacheTier,
   FillOutcome,
   ImageLease,
+  KnownImage,
   Lookup,
   LookupOptions,
   Tag,
+  TagRef,
+  Write,
+  WriteLease,
 } from "../../src/cache/tier.ts";
 
 /** How long ago nothing may be, so that no entry is found and there is always a lease. */
-const nothing: LookupOptions = { ageMsMax: 0, negativeAgeMsMax: 0, settleMs: 0 };
+const nothing: LookupOptions = { ageMsMax: 0, negativeAgeMsMax: 0, settleMs: 0, keepMs: 0 };
 
 export class FaultyTier implements CacheTier {
   protected readonly real: MemoryTier;
@@ -36,11 +40,22 @@ export class FaultyTier implements CacheTier {
 
   confirm(
     key: CacheKey,
-    tags: readonly Tag[],
+    tags: readonly TagRef[],
     shows: (entry: CacheEntry) => boolean,
-    changed: readonly Tag[],
+    changed: readonly TagRef[],
   ): boolean {
     return this.real.confirm(key, tags, shows, changed);
+  }
+
+  /** By this tier's own leases and invalidations, faults included; so is changeTo. */
+  writeLease(write: Write): WriteLease {
+    return ownWriteLease(this, write);
+  }
+
+  changeTo({ key, tags, shows }: KnownImage, changed: readonly Tag[]): boolean {
+    if (this.confirm(key, tags, shows, changed)) return true;
+    this.invalidate(changed);
+    return false;
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Each part of following a stream left out or done wrong, one at a time: the simulation must notice every one. */
 
 import { type Joined, SingleFlight, type Waiter } from "../../src/cache/single-flight.ts";
-import type { CacheEntry, CacheKey, CacheTier, Tag } from "../../src/cache/tier.ts";
+import type { CacheKey, CacheTier, Tag } from "../../src/cache/tier.ts";
 import { parseReply, toBytes } from "../../src/dynamodb/json-codec.ts";
 import type { ChangeSink, RecordChange } from "../../src/invalidation/change-source.ts";
 import type { Image } from "../../src/invalidation/tags.ts";
@@ -35,8 +35,13 @@ function withTags(deps: Deps, confirmed: (tag: Tag) => boolean, killed: (tag: Ta
     lookup: (key, tags, options) => real.lookup(key, tags, options),
     imageLease: (key, tags) => real.imageLease(key, tags),
     invalidate: (tags, pendingForMs) => real.invalidate(tags.filter(killed), pendingForMs),
-    confirm: (key: CacheKey, tags, shows: (entry: CacheEntry) => boolean, changed) =>
-      real.confirm(key, tags, shows, changed.filter(confirmed)),
+    confirm: (key, tags, shows, changed) => real.confirm(key, tags, shows, changed),
+    writeLease: (write) => real.writeLease(write),
+    changeTo: ({ key, tags, shows }, changed) => {
+      if (real.confirm(key, tags, shows, changed.filter(confirmed))) return true;
+      void real.invalidate(changed.filter(killed));
+      return false;
+    },
     close: () => real.close(),
   };
   return { ...deps, cache };
