@@ -7,7 +7,9 @@ import { reportTable, type TableReport } from "./admin/table-report.ts";
 import { VersionClock } from "./cache/coherence.ts";
 import { MemoryTier } from "./cache/memory-tier.ts";
 import { SingleFlight } from "./cache/single-flight.ts";
+import type { CacheTier } from "./cache/tier.ts";
 import { packageVersion } from "./cli/version.ts";
+import type { Others } from "./compose-redis.ts";
 import { createFreshness, createSupervisor, streamFigures } from "./compose-streams.ts";
 import { isLoopbackHost } from "./config/loopback.ts";
 import type { Settings } from "./config/settings.ts";
@@ -44,7 +46,8 @@ export interface App {
 /** Builds the proxy. Nothing listens before start; an embedded upstream runs at once. */
 export async function createApp(settings: Settings): Promise<App> {
   const embedded = settings.upstream === "embedded" ? await startEmbedded() : undefined;
-  return new DynatierApp(settings, embedded);
+  const redis = settings.redis === undefined ? undefined : await import("./compose-redis.ts");
+  return new DynatierApp(settings, embedded, redis);
 }
 
 class DynatierApp implements App {
@@ -54,7 +57,9 @@ class DynatierApp implements App {
   readonly #metrics;
   readonly #upstream;
   readonly #catalog: TableCatalog;
-  readonly #cache: MemoryTier;
+  readonly #memory: MemoryTier;
+  readonly #cache: CacheTier;
+  readonly #others: Others | undefined;
   readonly #deps: Deps;
   readonly #freshness: Freshness;
   readonly #supervisor: StreamSupervisor;
@@ -62,7 +67,11 @@ class DynatierApp implements App {
   readonly #admin: AdminServer;
   #state: "new" | "ready" | "stopping" = "new";
 
-  constructor(settings: Settings, embedded: Embedded | undefined) {
+  constructor(
+    settings: Settings,
+    embedded: Embedded | undefined,
+    redis: typeof import("./compose-redis.ts") | undefined,
+  ) {
     const clock = systemClock;
     this.settings = settings;
     this.#embedded = embedded;
@@ -80,7 +89,14 @@ class DynatierApp implements App {
     });
     const versions = new VersionClock({ clock, slots: settings.slots });
     const { cacheBytesMax: bytesMax, entryBytesMax } = settings;
-    this.#cache = new MemoryTier({ versions, clock, bytesMax, entryBytesMax });
+    this.#memory = new MemoryTier({ versions, clock, bytesMax, entryBytesMax });
+    this.#freshness = createFreshness(settings, clock);
+    this.#others = redis?.joinOthers({
+      ...{ settings, clock, versions, log: this.#log, memory: this.#memory, freshness: this.#freshness },
+      ...{ sender: redis.newSender(), thread: 0, barrier: new redis.RedisBarrier(1, 0) },
+      streams: () => this.#supervisor,
+    });
+    this.#cache = this.#others?.far.cache ?? this.#memory;
     this.#catalog = new TableCatalog({
       upstream: this.#upstream,
       clock,
@@ -91,7 +107,6 @@ class DynatierApp implements App {
         this.#log.info({ table: old.TableName }, "the table was changed: what was cached of it is dropped");
       },
     });
-    this.#freshness = createFreshness(settings, clock);
     this.#deps = {
       upstream: this.#upstream,
       schemas: this.#catalog,
@@ -101,7 +116,7 @@ class DynatierApp implements App {
       recorder: this.#metrics,
       freshness: this.#freshness,
       ruleFor: (TableName) => ruleFor(TableName, settings),
-      isGuarded: () => false,
+      isGuarded: ({ tableId }) => !this.#freshness.isFollowed(tableId),
       unknownOutcomeMs: settings.unknownOutcomeMs,
     };
     this.#supervisor = createSupervisor({
@@ -111,11 +126,12 @@ class DynatierApp implements App {
       freshness: this.#freshness,
       metrics: this.#metrics,
       log: this.#log,
+      turns: this.#others?.turns,
     });
     this.#server = this.#buildServer();
     this.#admin = this.#buildAdmin();
     this.#metrics.gauges({
-      caches: () => [{ tier: "memory", ...this.#cache.stats() }],
+      caches: () => [{ tier: "memory", ...this.#memory.stats() }],
       streams: () => streamFigures(this.#catalog, this.#supervisor, this.#freshness),
       requestsInFlight: () => this.#server.inFlight,
       waitingCallers: () => this.#deps.flights.waiting,
@@ -131,6 +147,7 @@ class DynatierApp implements App {
     const { host, port, adminHost, adminPort } = this.settings;
     const url = await this.#server.start(host, port);
     const admin = await this.#admin.start(adminHost, adminPort);
+    this.#others?.start();
     this.#supervisor.start();
     this.#state = "ready";
     return { url, adminUrl: admin.url, upstream: this.#embedded?.url ?? this.settings.upstream };
@@ -141,6 +158,7 @@ class DynatierApp implements App {
     await this.#server.stop();
     await this.#admin.stop();
     await this.#supervisor.stop();
+    await this.#others?.stop();
     await this.#upstream.close();
     await this.#cache.close();
     await this.#embedded?.close();
@@ -247,7 +265,8 @@ class DynatierApp implements App {
       workers,
       uptimeSeconds: Math.round(process.uptime()),
       requestsInFlight: this.#server.inFlight,
-      memory: this.#cache.stats(),
+      memory: this.#memory.stats(),
+      redis: this.#others?.report(),
       totals: this.#metrics.snapshot().total,
     };
   }

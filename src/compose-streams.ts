@@ -5,7 +5,9 @@ import { ruleFor } from "./config/table-rules.ts";
 import type { TableSchema } from "./dynamodb/model.ts";
 import { Freshness } from "./invalidation/freshness.ts";
 import { applyChange } from "./invalidation/invalidator.ts";
+import type { CheckpointPort } from "./invalidation/stream-checkpoint.ts";
 import { StreamFollower } from "./invalidation/stream-follower.ts";
+import type { Leadership } from "./invalidation/stream-leader.ts";
 import { type StreamPolicy, streamCost } from "./invalidation/stream-policy.ts";
 import { StreamSupervisor } from "./invalidation/stream-supervisor.ts";
 import { schemaTag } from "./invalidation/tags.ts";
@@ -27,12 +29,20 @@ export function createFreshness(settings: Settings, clock: Clock): Freshness {
     degradedMaxAgeMs: settings.degradedMaxAgeMs,
     lagMsMax: settings.streamLagMaxMs,
     required: settings.streams === "require",
+    bus: settings.redis !== undefined,
   });
 }
 
-/** A lone node in front of AWS could take the second reader's place from somebody else. */
+/** A lone node in front of AWS could take the second reader's place from somebody else; with Redis one reads for all. */
 export function streamPolicy(settings: Settings): StreamPolicy {
-  return { mode: settings.streams, alone: settings.upstream === "aws" ? "may-crowd-out" : "harmless" };
+  const mayCrowdOut = settings.upstream === "aws" && settings.redis === undefined;
+  return { mode: settings.streams, alone: mayCrowdOut ? "may-crowd-out" : "harmless" };
+}
+
+/** How nodes that share a store take turns in reading a stream. */
+export interface StreamTurns {
+  readonly leadership: Leadership;
+  checkpoint(streamArn: string, fingerprint: string): CheckpointPort;
 }
 
 export interface StreamParts {
@@ -42,10 +52,12 @@ export interface StreamParts {
   readonly freshness: Freshness;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** Undefined = there are no others: this node follows all by itself. */
+  readonly turns: StreamTurns | undefined;
 }
 
 export function createSupervisor(parts: StreamParts): StreamSupervisor {
-  const { settings, deps, catalog, freshness, metrics, log } = parts;
+  const { settings, deps, catalog, freshness, metrics, log, turns } = parts;
   const flush = ({ TableName, tableId }: TableSchema) =>
     applyChange(
       { table: TableName, source: "stream", tags: [schemaTag(tableId)] },
@@ -64,6 +76,7 @@ export function createSupervisor(parts: StreamParts): StreamSupervisor {
     cost: streamCost(settings.streamPollMs, settings.streamIdlePollMs),
     retryMs: 5_000,
     tickMs,
+    leadership: turns?.leadership,
     follow: (schema, streamArn) => {
       const { TableName: table } = schema;
       return new StreamFollower({
@@ -76,6 +89,7 @@ export function createSupervisor(parts: StreamParts): StreamSupervisor {
         pollersMax: settings.streamReadersMax,
         backlogRecordsMax: settings.streamBacklogRecordsMax,
         requestTimeoutMs: settings.requestTimeoutMs,
+        checkpoint: turns?.checkpoint(streamArn, schema.fingerprint),
         sink: {
           apply: async (record) => {
             const result = await applyRecord(record, deps);
@@ -108,8 +122,9 @@ export function streamFigures(
   return catalog.known().flatMap((schema) => {
     const { state } = supervisor.report(schema);
     const lagMs = freshness.lagMs(schema.tableId);
-    return state === undefined || lagMs === undefined
+    // Where another node reads it, its signs tell the lag, and the shards are that node's.
+    return lagMs === undefined
       ? []
-      : [{ table: schema.TableName, lagMs, shardsOpen: state.shardsOpen }];
+      : [{ table: schema.TableName, lagMs, shardsOpen: state?.shardsOpen ?? 0 }];
   });
 }

@@ -46,9 +46,10 @@ export function reportTable(
   return { table, cached, why, ...(stream === undefined ? { stream: "off" } : streamWords(stream)) };
 }
 
-function streamWords({ verdict, state, cost }: StreamReport): { stream: string; hint?: string } {
+function streamWords({ verdict, state, leader, cost }: StreamReport): { stream: string; hint?: string } {
   if (verdict.kind === "off") return { stream: `off (${verdict.why})` };
   if (verdict.kind === "ttl") return { stream: `TTL only: ${verdict.why}`, hint: verdict.hint };
+  if (leader === "another node") return { stream: "followed by another node", hint: cost };
   if (state === undefined) return { stream: "followed once serving", hint: cost };
   return {
     stream: state.kind === "following" ? "followed" : `TTL only: its stream is ${state.kind}`,

@@ -44,7 +44,7 @@ export interface MemoryLease extends Lease {
   fill(entry: CacheEntry, readConsistently: boolean, ageMsMax?: number): FillOutcome;
 }
 export interface MemoryImageLease extends ImageLease {
-  store(entry: CacheEntry, invalidated: readonly Tag[]): FillOutcome;
+  store(entry: CacheEntry, invalidated: readonly Tag[], ageMsMax?: number): FillOutcome;
 }
 export type MemoryLookup =
   | Exclude<Lookup, { lease: Lease }>
@@ -99,11 +99,11 @@ export class MemoryTier implements CacheTier {
   imageLease(key: CacheKey, tags: readonly Tag[]): MemoryImageLease {
     const before = this.#versions.stamp(tags);
     return {
-      store: (entry, invalidated) => {
+      store: (entry, invalidated, ageMsMax) => {
         const expected = before + this.#versions.stepOf(invalidated, tags);
         if (this.#versions.stamp(tags) !== expected) return "stale_lease";
         if (this.#versions.pending(tags)) return "unsettled";
-        return this.#put(key, entry, expected);
+        return this.#put(key, entry, expected, ageMsMax);
       },
     };
   }
@@ -112,7 +112,7 @@ export class MemoryTier implements CacheTier {
     return ownWriteLease(this, write);
   }
 
-  invalidate(tags: readonly Tag[], pendingForMs = 0): void {
+  invalidate(tags: readonly TagRef[], pendingForMs = 0): void {
     this.#versions.bump(tags, pendingForMs);
   }
 

@@ -158,6 +158,8 @@ export interface TextOptions<T> {
   readonly pattern?: RegExp;
   readonly secret?: boolean;
   readonly defaultText?: string;
+  /** What is wrong with a text that may not be repeated in a complaint. */
+  readonly problem?: (text: string) => string | undefined;
   /** Turns the text into the form kept in the settings, or answers undefined if it cannot be. */
   readonly normalise?: (text: string) => T | undefined;
 }
@@ -168,6 +170,7 @@ export function text<T extends string | undefined>(
   options: TextOptions<string>,
 ): Setting<T | string> {
   const { values, help, pattern, secret = false, defaultText, normalise = (raw: string) => raw } = options;
+  const { problem } = options;
   return row<T | string>({
     default: initial,
     values,
@@ -177,6 +180,8 @@ export function text<T extends string | undefined>(
     parse: (raw) => {
       if (raw === "none" && initial === undefined) return { value: initial };
       const spelled = typeof raw === "number" ? String(raw) : raw;
+      const found = typeof spelled === "string" ? problem?.(spelled) : undefined;
+      if (found !== undefined) return refuse(found);
       if (typeof spelled === "string" && spelled !== "" && (pattern?.test(spelled) ?? true)) {
         const value = normalise(spelled);
         if (value !== undefined) return { value };

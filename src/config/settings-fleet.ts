@@ -1,34 +1,73 @@
 /** Settings table, part 4: several nodes, streams, and how the process is watched. */
-import { choice, integer, ms, notBuilt, share, text } from "./setting.ts";
+import { redisProblem } from "../util/redis-address.ts";
+import { bytes, choice, integer, ms, notBuilt, share, text } from "./setting.ts";
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
 
 export const NODES = {
-  redis: notBuilt(
-    text(undefined, {
-      values: "redis://, rediss://, redis-cluster://, rediss-cluster:// or redis-sentinel://host,host/name",
-      secret: true,
-      help: "The second cache tier, and how nodes learn of each other's writes.",
-    }),
+  redis: text(undefined, {
+    values: "redis://, rediss://, redis-cluster://, rediss-cluster:// or redis-sentinel://host,host/name",
+    secret: true,
+    problem: redisProblem,
+    help:
+      "Redis (7.0 or newer) or Valkey: the second cache tier, and how nodes learn of each other's writes. See " +
+      "docs/OPERATIONS.md, “Several nodes”.",
+  }),
+  redisKeyPrefix: text("dynatier", {
+    values: "letters, digits and -_.:/",
+    pattern: /^[A-Za-z0-9._:/-]{1,64}$/,
+    help: "What all keys in Redis begin with. Nodes with the same prefix share one cache; they must have the same upstream.",
+  }),
+  redisLookupTimeoutMs: ms(25, [1, 10_000], "How long a read waits for Redis before it goes upstream."),
+  redisInvalidateTimeoutMs: ms(
+    50,
+    [1, 10_000],
+    "How long a write waits for its invalidation, and before it for its mark. What is not acknowledged is sent again; until " +
+      "then this node reads nothing from Redis.",
   ),
-  redisLookupTimeoutMs: notBuilt(ms(25, [1, 10_000], "How long a read waits for Redis.")),
-  redisInvalidateTimeoutMs: notBuilt(ms(50, [1, 10_000], "How long a write waits for its invalidation.")),
+  redisEntryBytesMax: bytes(512 * KIB, [1024, 64 * MIB], "The largest answer that is stored in Redis."),
+  redisCompressBytesMin: bytes(
+    8 * KIB,
+    [0, 64 * MIB],
+    "Answers from this size on are compressed (zstd) in Redis. 0 = none are.",
+  ),
+  redisFillBytesMax: bytes(
+    32 * MIB,
+    [1024, 16 * GIB],
+    "Answers on their way to Redis, together. Beyond it they are kept in memory only.",
+  ),
+  redisTtlJitter: share(
+    0.1,
+    "Share of its lifetime by which an answer may expire earlier in Redis, at random, so that not all expire at once.",
+  ),
+  redisQueuedTagsMax: integer(
+    100_000,
+    [10, 10_000_000],
+    "Invalidations that wait for Redis to come back. Beyond it everything is invalidated instead.",
+  ),
+  redisLogMessagesMax: integer(
+    100_000,
+    [1000, 100_000_000],
+    "Messages kept in the nodes' common log. A node that was away for longer forgets everything.",
+  ),
   freshWithinMs: ms(
     2000,
     [100, 600_000],
-    "How old the last sign of life from a followed table's stream may be before its hits are capped at " +
-      "`degradedMaxAgeMs`.",
+    "How old the last sign of life from a followed table's stream, or from the nodes' common log, may be before hits are " +
+      "capped at `degradedMaxAgeMs`.",
   ),
   degradedMaxAgeMs: ms(
     2000,
     [0, 600_000],
-    "How old a hit may be while the table's stream is silent. 0 = pass through.",
+    "How old a hit may be while the table's stream or the common log is silent. 0 = pass through.",
   ),
-  writeGuard: notBuilt(
-    choice(
-      ["auto", "before", "after", "require"],
-      "auto",
-      "`before` marks a write in Redis before it is sent, `after` does not, `require` refuses a write " +
-        "whose mark cannot be placed, `auto` is `before` where the stream is not followed.",
-    ),
+  writeGuard: choice(
+    ["auto", "before", "after", "require"],
+    "auto",
+    "`before` marks a write in Redis before it is sent, `after` does not, `require` refuses a write " +
+      "whose mark cannot be placed, `auto` is `before` where the stream is not followed.",
   ),
 };
 

@@ -83,12 +83,13 @@ export class ShardLineage {
    * Shards that none of ours will lead to: starting from each open shard that is not known, up to its eldest
    * unknown ancestor. Nothing if that one's parent is still current: it will be found when the parent is
    * done.
+   * @param isLeaf the shards to start from
    */
-  unseen(tree: ShardTree): Unseen {
+  unseen(tree: ShardTree, isLeaf: (shard: Shard) => boolean = ({ open }) => open): Unseen {
     const eldest = new Map<string, Shard>();
     let orphaned = false;
     for (const shard of tree.values()) {
-      if (!shard.open || this.isKnown(shard.shardId)) continue;
+      if (!isLeaf(shard) || this.isKnown(shard.shardId)) continue;
       const top = this.#eldestUnknown(shard, tree);
       const parent = top.parentShardId;
       if (parent !== undefined && this.#current.has(parent)) continue;

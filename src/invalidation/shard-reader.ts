@@ -23,6 +23,17 @@ export type Step =
   | { readonly kind: "ended" }
   | { readonly kind: "gap"; readonly reason: GapReason };
 
+/** Where the reading of a shard begins. */
+export interface ShardStart {
+  readonly type: "LATEST" | "TRIM_HORIZON";
+  /** After this record instead, which was applied by who read the stream before. */
+  readonly sequenceNumber?: string | undefined;
+  /** What came before this moment has been applied: by whoever read the parent, or the stream before. */
+  readonly caughtUpAtMs?: number | undefined;
+  /** When the shard, or what it continues, was last read. */
+  readonly readAtMs?: number | undefined;
+}
+
 /** Record times are rounded down to the second. */
 const roundingMs = 1_000;
 
@@ -43,23 +54,24 @@ export class ShardReader {
   /** Pause between two pages: pollMs, more while the service throttles. */
   #paceMs: number;
 
-  constructor(
-    shardId: string,
-    start: "LATEST" | "TRIM_HORIZON",
-    context: ReaderContext,
-    parent?: ShardReader,
-  ) {
+  constructor(shardId: string, start: ShardStart, context: ReaderContext) {
     this.shardId = shardId;
-    this.#start = start;
+    this.#start = start.type;
     this.#context = context;
-    this.#caughtUpAtMs = parent?.caughtUpAtMs ?? Number.NEGATIVE_INFINITY;
-    this.#readAtMs = parent?.readAtMs ?? context.settings.clock.nowMs();
+    this.#appliedSequenceNumber = start.sequenceNumber;
+    this.#caughtUpAtMs = start.caughtUpAtMs ?? Number.NEGATIVE_INFINITY;
+    this.#readAtMs = start.readAtMs ?? context.settings.clock.nowMs();
     this.#paceMs = context.settings.pollMs;
   }
 
   /** What happened to this shard's items before this moment has been applied, or was flushed. */
   get caughtUpAtMs(): number {
     return this.#caughtUpAtMs;
+  }
+
+  /** The last record that was applied, by whomever. */
+  get appliedSequenceNumber(): string | undefined {
+    return this.#appliedSequenceNumber;
   }
 
   get readAtMs(): number {
@@ -74,8 +86,11 @@ export class ShardReader {
     } catch (error) {
       return this.#afterError(error);
     }
-    this.#caughtUpAtMs = sentAtMs;
-    this.#readAtMs = sentAtMs;
+    // Everything before is about to be flushed; of what is resumed, nothing is.
+    if (this.#start === "LATEST") {
+      this.#caughtUpAtMs = sentAtMs;
+      this.#readAtMs = sentAtMs;
+    }
     return undefined;
   }
 

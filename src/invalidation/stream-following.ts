@@ -5,10 +5,12 @@ import type { GapReason } from "./change-source.ts";
 import { DueQueue } from "./due-queue.ts";
 import { ShardHeirs } from "./shard-heirs.ts";
 import { byParent, ShardLineage } from "./shard-lineage.ts";
-import { type ReaderContext, ShardReader } from "./shard-reader.ts";
+import { type ReaderContext, ShardReader, type ShardStart } from "./shard-reader.ts";
 import type { Shard, StreamApi } from "./stream-api.ts";
+import type { Resumption, StreamCheckpoint } from "./stream-checkpoint.ts";
 import type { StreamCounts } from "./stream-counts.ts";
-import { isOver, type Outcome, StreamLister } from "./stream-lister.ts";
+import { isOver, type Listing, type Outcome, StreamLister } from "./stream-lister.ts";
+import { resumed } from "./stream-resumption.ts";
 import type { StreamSettings } from "./stream-settings.ts";
 
 /** With more shards than this the slowest is not sought anew on every question. */
@@ -17,6 +19,7 @@ const slowestForMs = 50;
 
 export class StreamFollowing {
   readonly #settings: StreamSettings;
+  readonly #checkpoint: StreamCheckpoint | undefined;
   readonly #context: ReaderContext;
   readonly #end = new AbortController();
   readonly #lister: StreamLister;
@@ -30,9 +33,11 @@ export class StreamFollowing {
   #caughtUpAtMs = Number.NEGATIVE_INFINITY;
   #soughtAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(settings: StreamSettings, api: StreamApi, counts: StreamCounts) {
+  /** @param checkpoint is told where every shard stands, and saved from time to time */
+  constructor(settings: StreamSettings, api: StreamApi, counts: StreamCounts, checkpoint?: StreamCheckpoint) {
     const { clock, sleep, pollersMax: handsMax, shardsMax } = settings;
     this.#settings = settings;
+    this.#checkpoint = checkpoint;
     this.#context = { settings, api, counts, signal: this.#end.signal };
     this.#lister = new StreamLister(this.#context);
     this.#lineage = new ShardLineage(shardsMax);
@@ -75,56 +80,90 @@ export class StreamFollowing {
   }
 
   /**
-   * Waits until the stream is there and gets an iterator for every open shard. Look at outcome afterwards.
+   * Waits until the stream is there and gets an iterator for every open shard, or for every shard where another reader
+   * left off. Look at outcome afterwards.
    */
-  async stand(): Promise<void> {
+  async stand(resumption?: Resumption): Promise<void> {
     await this.#guarded(async () => {
-      const shards = await this.#shardsAtStart();
-      for (const shard of shards) this.#begin(new ShardReader(shard.shardId, "LATEST", this.#context));
+      const starts = await this.#startsOf(resumption);
+      for (const [shardId, start] of starts) this.#begin(new ShardReader(shardId, start, this.#context));
       await this.#readers.drain(this.#end.signal);
     });
     this.#stands = true;
   }
 
   /**
-   * Reads until there is an outcome or abort(). Only after a flush: what was written before it is not read.
+   * Reads until there is an outcome or abort(). Only after a flush, unless it was resumed: what was written before it is
+   * not read.
    */
   async follow(): Promise<void> {
     const nowMs = this.#settings.clock.nowMs();
     for (const reader of this.#front) this.#readers.push(reader, nowMs);
     const { signal } = this.#end;
-    await Promise.all([this.#readers.run(signal), this.#heirs.run(signal)]);
+    await Promise.all([this.#readers.run(signal), this.#heirs.run(signal), this.#keepCheckpoint(signal)]);
+    // For the next leader. After a gap there is nothing that it could rely on.
+    if (this.#outcome === undefined) await this.#checkpoint?.save(this.caughtUpAtMs);
   }
 
-  /** The open shards; and closed ones whose children are not listed yet, which their end will lead us to. */
-  async #shardsAtStart(): Promise<Shard[]> {
+  async #keepCheckpoint(signal: AbortSignal): Promise<void> {
+    const { sleep, pollMs } = this.#settings;
+    while (this.#checkpoint !== undefined && !signal.aborted) {
+      await this.#checkpoint.save(this.caughtUpAtMs);
+      await sleep(pollMs, signal);
+    }
+  }
+
+  /** Once the stream is there. */
+  async #startsOf(resumption: Resumption | undefined): Promise<ReadonlyMap<string, ShardStart>> {
     const { sleep, idlePollMs, shardsMax } = this.#settings;
     while (!this.#end.signal.aborted) {
       const listing = await this.#lister.whole();
       if (listing === undefined) break;
       if (typeof listing === "string") return this.#refuse(listing);
-      const { status, tree } = listing;
-      if (isOver(status)) return this.#refuse("stream disabled");
-      const shards = [...tree.values()];
-      if (status === "ENABLED" && shards.some(({ open }) => open)) {
-        const families = byParent(tree);
-        const current = shards.filter(({ open, shardId }) => open || !families.has(shardId));
-        if (current.length > shardsMax) return this.#refuse("too many shards");
-        for (const { shardId } of shards) this.#lineage.pass(shardId);
-        return current;
+      if (isOver(listing.status)) return this.#refuse("stream disabled");
+      const hasOpen = [...listing.tree.values()].some(({ open }) => open);
+      if (listing.status === "ENABLED" && hasOpen) {
+        const starts =
+          resumption === undefined ? this.#latest(listing) : this.#resumedFrom(listing, resumption);
+        return starts.size > shardsMax ? this.#refuse("too many shards") : starts;
       }
       await sleep(idlePollMs, this.#end.signal);
     }
-    return [];
+    return new Map();
   }
 
-  #refuse(reason: GapReason): Shard[] {
+  /** The open shards; and closed ones whose children are not listed yet, which their end will lead us to. */
+  #latest({ tree }: Listing): ReadonlyMap<string, ShardStart> {
+    const families = byParent(tree);
+    const starts = new Map<string, ShardStart>();
+    for (const { shardId, open, parentShardId } of tree.values()) {
+      this.#lineage.pass(shardId);
+      if (!open && families.has(shardId)) continue;
+      starts.set(shardId, { type: "LATEST" });
+      // A sibling that is listed later is read from its own beginning, not from its eldest ancestor's.
+      if (parentShardId !== undefined && tree.has(parentShardId)) this.#checkpoint?.finished(parentShardId);
+    }
+    return starts;
+  }
+
+  #resumedFrom({ tree }: Listing, resumption: Resumption): ReadonlyMap<string, ShardStart> {
+    const found = resumed(tree, resumption, this.#lineage);
+    if (typeof found === "string") {
+      this.#finish({ kind: "gap", reason: found });
+      return new Map();
+    }
+    for (const shardId of found.unlisted) this.#checkpoint?.forget(shardId);
+    return found.starts;
+  }
+
+  #refuse(reason: GapReason): ReadonlyMap<string, ShardStart> {
     this.#finish({ kind: "stop", reason });
-    return [];
+    return new Map();
   }
 
   async #advance(reader: ShardReader): Promise<void> {
     const step = this.#stands ? await reader.step() : await reader.stand();
+    if (this.#stands) this.#checkpoint?.reached(reader.shardId, reader.appliedSequenceNumber);
     if (step === undefined || this.#end.signal.aborted) return;
     if (step.kind === "gap") this.#finish(step);
     else if (step.kind === "ended") this.#heirs.ended(reader);
@@ -138,17 +177,21 @@ export class StreamFollowing {
       this.#finish({ kind: "stop", reason: "too many shards" });
       return;
     }
-    this.#begin(new ShardReader(shard.shardId, "TRIM_HORIZON", this.#context, parent));
+    const { caughtUpAtMs, readAtMs } = parent ?? {};
+    const start = { type: "TRIM_HORIZON", caughtUpAtMs, readAtMs } as const;
+    this.#begin(new ShardReader(shard.shardId, start, this.#context));
   }
 
   #begin(reader: ShardReader): void {
     this.#lineage.begin(reader.shardId);
+    this.#checkpoint?.reached(reader.shardId, reader.appliedSequenceNumber);
     this.#front.add(reader);
     this.#readers.push(reader, this.#settings.clock.nowMs());
   }
 
   #release(reader: ShardReader): void {
     this.#lineage.pass(reader.shardId);
+    this.#checkpoint?.finished(reader.shardId);
     this.#front.delete(reader);
   }
 

@@ -6,6 +6,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { Clock } from "../util/clock.ts";
 import type { ChangeSink, GapReason } from "./change-source.ts";
 import { type Sleep, timerSleep } from "./pause.ts";
+import type { CheckpointPort } from "./stream-checkpoint.ts";
 
 /** What a follower reports as it happens. */
 export interface FollowerRecorder {
@@ -58,11 +59,15 @@ export interface StreamFollowerOptions {
    * calls"); so in DynamoDB Local, whose record times are whole minutes. Default: by the ARN.
    */
   readonly shortPageIsWhole?: boolean | undefined;
+  /** Where to resume from, and what to leave for the next leader; undefined = every start begins anew. */
+  readonly checkpoint?: CheckpointPort | undefined;
 }
 
 export type StreamSettings = {
-  readonly [Name in keyof StreamFollowerOptions]-?: NonNullable<StreamFollowerOptions[Name]>;
-};
+  readonly [Name in Exclude<keyof StreamFollowerOptions, "checkpoint">]-?: NonNullable<
+    StreamFollowerOptions[Name]
+  >;
+} & Pick<Required<StreamFollowerOptions>, "checkpoint">;
 
 const hourMs = 3_600_000;
 
@@ -106,6 +111,7 @@ export function streamSettings(options: StreamFollowerOptions): StreamSettings {
     childTriesMax: options.childTriesMax ?? defaults.childTriesMax,
     auditMs: options.auditMs ?? defaults.auditMs,
     retentionMs: options.retentionMs ?? defaults.retentionMs,
+    checkpoint: options.checkpoint,
     shortPageIsWhole: options.shortPageIsWhole ?? isEmulator,
   };
 }

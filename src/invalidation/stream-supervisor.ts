@@ -1,6 +1,12 @@
 /**
- * Which tables' streams are followed. Looks at the known tables often, so that a stream that is enabled, disabled or
- * replaced later is noticed as soon as the table's description is (within a minute), and keeps the freshness gate told.
+ * Which tables' streams are followed, by whom, and how far. Looks at the known tables often, so that a stream that is
+ * enabled, disabled or replaced later is noticed as soon as the table's description is (within a minute), and keeps the
+ * freshness gate told.
+ *
+ * Where nodes share a store, one of them reads a table's stream for all (its *leader*), and tells of changes and of its
+ * progress through the log. A table counts as followed on another node once a sign of it has come. From then on its gate
+ * closes by itself when signs fail to come, so a change of leader, or none for a while, needs no flush; only the end of
+ * following does: what was stored is then bounded by its TTL alone.
  */
 
 import type { TableSchema } from "../dynamodb/model.ts";
@@ -8,6 +14,7 @@ import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/log.ts";
 import type { ChangeSource, SourceState } from "./change-source.ts";
 import type { Freshness } from "./freshness.ts";
+import type { Leadership } from "./stream-leader.ts";
 import { type StreamPolicy, type StreamVerdict, streamVerdict } from "./stream-policy.ts";
 
 export interface SupervisorOptions {
@@ -29,20 +36,30 @@ export interface SupervisorOptions {
   readonly cost: string;
   /** How often the tables are looked at. */
   readonly tickMs: number;
+  /** Which tables this node follows for all; undefined = each node follows all of them by itself. */
+  readonly leadership?: Leadership | undefined;
 }
 
 interface Followed {
   readonly schema: TableSchema;
   readonly streamArn: string;
-  readonly source: ChangeSource;
+  /** Undefined while another node leads. */
+  source: ChangeSource | undefined;
+  /** Whether there has been a sign of it, of this node or another. */
   isFollowing: boolean;
+  /** The youngest sign: it stays true whoever leads next. */
+  caughtUpAtMs: number;
 }
 
 /** One table, for people. */
 export interface StreamReport {
   readonly verdict: StreamVerdict;
-  /** Undefined = not followed. */
+  /** Undefined = not followed by this node. */
   readonly state: SourceState | undefined;
+  /** Whether changes made around dynatier arrive: this node follows, or a sign of the one who does has come. */
+  readonly isFollowed: boolean;
+  /** Who reads the stream; undefined = nobody that we know of. */
+  readonly leader: "this node" | "another node" | undefined;
   /** What following costs, in words. */
   readonly cost: string;
 }
@@ -69,19 +86,52 @@ export class StreamSupervisor {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    for (const tableId of [...this.#followed.keys()]) this.#leave(tableId);
+    const { leadership } = this.#options;
+    for (const [tableId, followed] of this.#followed) {
+      // Where others go on, theirs must not be dropped because one node stops.
+      if (leadership === undefined) this.#leave(tableId);
+      else this.#yield(followed);
+    }
     await Promise.allSettled(this.#stopping);
+    await leadership?.stop();
   }
 
   /** How the table's stream is treated. */
   report(schema: TableSchema): StreamReport {
     const { policy, isCached } = this.#options;
     const followed = this.#followed.get(schema.tableId);
+    const state = followed?.source?.state();
+    const isFollowed = followed?.isFollowing === true && state?.kind !== "stopped";
     return {
       verdict: streamVerdict(schema, isCached(schema.TableName), policy),
-      state: followed?.source.state(),
+      state,
+      isFollowed,
+      leader: state !== undefined ? "this node" : isFollowed ? "another node" : undefined,
       cost: this.#options.cost,
     };
+  }
+
+  /**
+   * How far the streams that this node leads have been applied, for other nodes: moments of the clock, by the names of the
+   * tables as they are described now. (1 an index is created · 2 a node that knows it stores a query of it · 3 the
+   * leader, which does not know it yet, applies a record without that index. Its signs are for another table then.)
+   */
+  signs(): Map<string, number> {
+    const signs = new Map<string, number>();
+    for (const { schema, source } of this.#followed.values()) {
+      const { kind, caughtUpAtMs } = source?.state() ?? {};
+      if (kind === "following" && caughtUpAtMs !== undefined) signs.set(signName(schema), caughtUpAtMs);
+    }
+    return signs;
+  }
+
+  /** A sign of another node's, by this process' clock. */
+  hear(name: string, caughtUpAtMs: number): void {
+    const followed = this.#followed.get(name.slice(0, name.indexOf(separator)));
+    // Of what this node follows itself it knows more; of what it does not know, or otherwise, nothing.
+    if (this.#options.leadership === undefined || followed === undefined) return;
+    if (followed.source === undefined && signName(followed.schema) === name)
+      this.#caughtUp(followed, caughtUpAtMs);
   }
 
   /** Compares what is followed with what should be. */
@@ -98,9 +148,9 @@ export class StreamSupervisor {
       // Another incarnation or other indexes: the records must be read with the new schema.
       const isSame = followed?.streamArn === arn && followed?.schema.fingerprint === schema.fingerprint;
       if (followed !== undefined && !isSame) this.#leave(schema.tableId);
-      else if (followed?.source.state().kind === "stopped") this.#pause(schema, followed);
+      else if (followed?.source?.state().kind === "stopped") this.#pause(schema, followed);
       const isDue = this.#options.clock.nowMs() >= (this.#retryAtMs.get(schema.tableId) ?? 0);
-      if (arn !== undefined && isDue && !this.#followed.has(schema.tableId)) this.#join(schema, arn);
+      if (arn !== undefined && isDue) this.#follow(schema, arn);
     }
     for (const tableId of [...this.#followed.keys()]) if (!seen.has(tableId)) this.#leave(tableId);
     for (const tableId of [...this.#told.keys()]) if (!seen.has(tableId)) this.#told.delete(tableId);
@@ -109,15 +159,24 @@ export class StreamSupervisor {
     for (const followed of this.#followed.values()) this.#sign(followed);
   }
 
-  #join(schema: TableSchema, streamArn: string): void {
-    const source = this.#options.follow(schema, streamArn);
-    this.#followed.set(schema.tableId, { schema, streamArn, source, isFollowing: false });
-    void source.start();
+  #follow(schema: TableSchema, streamArn: string): void {
+    const { leadership, follow } = this.#options;
+    const leads = leadership?.tend(schema.tableId) ?? true;
+    let followed = this.#followed.get(schema.tableId);
+    if (followed === undefined) {
+      const caughtUpAtMs = Number.NEGATIVE_INFINITY;
+      followed = { schema, streamArn, source: undefined, isFollowing: false, caughtUpAtMs };
+      this.#followed.set(schema.tableId, followed);
+    }
+    if (leads && followed.source === undefined) {
+      followed.source = follow(schema, streamArn);
+      void followed.source.start();
+    } else if (!leads) this.#yield(followed);
   }
 
   /** The source has stopped for good: the stream is gone or disabled, which the table's description may not say yet. */
   #pause(schema: TableSchema, followed: Followed): void {
-    const { stopReason } = followed.source.state();
+    const stopReason = followed.source?.state().stopReason;
     this.#options.log.warn(
       { table: schema.TableName, stopReason },
       "the table's stream cannot be followed; trying again",
@@ -133,15 +192,30 @@ export class StreamSupervisor {
     this.#options.freshness.set(tableId, undefined);
     // What was stored while the stream was followed would now live for its whole TTL, whatever was missed at the end.
     if (followed.isFollowing) this.#options.flush(followed.schema);
-    const stopped = followed.source.stop().finally(() => this.#stopping.delete(stopped));
+    this.#yield(followed);
+    this.#options.leadership?.leave(tableId);
+  }
+
+  /** Another node goes on, or will: its signs, or the gate that closes without any, bound what is stored. */
+  #yield(followed: Followed): void {
+    const { source } = followed;
+    if (source === undefined) return;
+    followed.source = undefined;
+    const stopped = source.stop().finally(() => this.#stopping.delete(stopped));
     this.#stopping.add(stopped);
   }
 
   /** A table counts as followed once its iterators stand; a gap later only makes the last sign of life older. */
   #sign(followed: Followed): void {
+    if (followed.source === undefined) return;
     const { kind, caughtUpAtMs } = followed.source.state();
-    if (kind === "following") followed.isFollowing = true;
-    if (followed.isFollowing) this.#options.freshness.set(followed.schema.tableId, { caughtUpAtMs });
+    if (kind === "following" || followed.isFollowing) this.#caughtUp(followed, caughtUpAtMs);
+  }
+
+  #caughtUp(followed: Followed, caughtUpAtMs: number): void {
+    followed.isFollowing = true;
+    followed.caughtUpAtMs = Math.max(followed.caughtUpAtMs, caughtUpAtMs);
+    this.#options.freshness.set(followed.schema.tableId, { caughtUpAtMs: followed.caughtUpAtMs });
   }
 
   #tell(schema: TableSchema, verdict: StreamVerdict): void {
@@ -157,4 +231,10 @@ export class StreamSupervisor {
       say({ table, hint: verdict.hint }, `writes around dynatier are seen when the TTL ends: ${text}`);
     }
   }
+}
+
+const separator = "\0";
+
+function signName({ tableId, fingerprint }: TableSchema): string {
+  return tableId + separator + fingerprint;
 }

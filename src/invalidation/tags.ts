@@ -18,6 +18,8 @@ export const everythingTag: Tag = tag("all");
  */
 export const schemaTag = (reference: string): Tag =>
   tag("schema", reference.slice(reference.lastIndexOf("/") + 1));
+/** Whether so much depends on this tag that it must not be forgotten for want of use. */
+export const isEpochTag = (name: string): boolean => name === everythingTag || name.startsWith("schema\0");
 /** Any write to the table: Scans, and Queries of which we cannot tell the partition. */
 export const anyWriteTag = (tableId: string): Tag => tag("any", tableId);
 /** One item, by its canonical primary key. */

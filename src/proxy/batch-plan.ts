@@ -33,6 +33,8 @@ export interface BatchPart {
 export interface Wanted extends BatchKey {
   readonly part: BatchPart;
   readonly entry: CacheEntry | undefined;
+  /** Where the entry was found. */
+  readonly tier: "memory" | "redis" | undefined;
   readonly lease: Lease | undefined;
   readonly sight: Sight | undefined;
 }

@@ -31,7 +31,8 @@ export async function readBatch(call: Call, plan: BatchPlan, deps: Deps): Promis
   const table = plan.parts.length === 1 && only ? only.schema.TableName : "";
   const items = { hits, of: plan.keyCount };
   const outcome = cached === 0 ? "pass" : missing.length === 0 ? "hit" : "miss";
-  const tier = hits > 0 ? ("memory" as const) : undefined;
+  // The farther one, if both had some.
+  const tier = wanted.find((one) => one.tier === "redis")?.tier ?? wanted.find((one) => one.tier)?.tier;
   if (call.control.onlyIfCached && missing.length > 0) {
     const error = new DynamoDbError(
       "NotCachedException",
@@ -69,7 +70,7 @@ class BatchFailed {
 
 async function lookup(call: Call, part: BatchPart, key: BatchKey, deps: Deps): Promise<Wanted> {
   const { ref } = key;
-  const wanted = { ...key, part, entry: undefined, lease: undefined, sight: undefined };
+  const wanted = { ...key, part, entry: undefined, tier: undefined, lease: undefined, sight: undefined };
   if (part.mode === "strong") return { ...wanted, sight: sight(ref, deps) };
   if (part.mode === "direct") return wanted;
   const table = part.schema.TableName;
@@ -92,7 +93,7 @@ async function lookup(call: Call, part: BatchPart, key: BatchKey, deps: Deps): P
   }
   deps.recorder.lookup("item", table, found.entry.negative ? "negative_hit" : "hit", 1);
   deps.recorder.readUnits(table, 0, found.entry.units);
-  return { ...wanted, entry: found.entry };
+  return { ...wanted, entry: found.entry, tier: found.tier };
 }
 
 /** Settled misses, and the tables that are not cached or that the client reads strongly, in its own words. */

@@ -48,7 +48,8 @@ end
 `;
 
 /**
- * KEYS tag [entry] · ARGV now, token, changedAt, writer, pendingUntil, keepMs [, imageHash].
+ * KEYS tag [entry] · ARGV now, token, changedAt, writer, pendingUntil, keepMs, bornAt [, imageHash].
+ * A tag that was absent counts as changed at bornAt at least.
  * Answers [token before or nil, changedAt, confirmed, name of mark, its end, …], this writer's own mark included.
  */
 export const CHANGE = script(`${READ_TAG}
@@ -56,11 +57,12 @@ local mine = 'm:' .. ARGV[4]
 local ends = tonumber(ARGV[5])
 read(mine)
 changed = math.max(changed, tonumber(ARGV[3]))
+if not token then changed = math.max(changed, tonumber(ARGV[7])) end
 local confirmed = 0
 if KEYS[2] and token then
   local head = redis.pcall('GETRANGE', KEYS[2], 0, 38)
   if type(head) == 'string' and #head == 39 and string.byte(head, 1) == 1
-      and string.sub(head, 2, 17) == token and string.sub(head, 18, 39) == ARGV[7] then
+      and string.sub(head, 2, 17) == token and string.sub(head, 18, 39) == ARGV[8] then
     redis.call('SETRANGE', KEYS[2], 1, ARGV[2])
     confirmed = 1
   end

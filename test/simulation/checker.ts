@@ -61,12 +61,19 @@ export interface Bound {
 export class Checker {
   readonly #circumstances: Circumstances;
   readonly #tables: ReadonlyMap<string, ModelTable>;
+  readonly #seen: (history: ItemHistory) => ItemHistory;
   /** The event in which the node began: of what was told before, it knows nothing. */
   bornTurn = 0;
 
-  constructor(circumstances: Circumstances, tables: ReadonlyMap<string, ModelTable>) {
+  /** @param seen where the floors of an item stand, for one of several nodes */
+  constructor(
+    circumstances: Circumstances,
+    tables: ReadonlyMap<string, ModelTable>,
+    seen: (history: ItemHistory) => ItemHistory = (history) => history,
+  ) {
     this.#circumstances = circumstances;
     this.#tables = tables;
+    this.#seen = seen;
   }
 
   /** What is wrong with the claim; undefined = it keeps the contract. */
@@ -95,7 +102,7 @@ export class Checker {
       const index = history.commits.findIndex(
         ({ image }, at) => at >= from && same(item, image, claim.projection),
       );
-      if (index > 0) history.shown.raise(index, now);
+      if (index > 0) this.#seen(history).shown.raise(index, now);
     }
   }
 
@@ -107,7 +114,7 @@ export class Checker {
     let found = 0;
     for (const history of scope) {
       const item = shown.get(history.key);
-      const lowest = this.#lowest(history, bound, began, (image) => claim.belongs(image, life));
+      const lowest = this.#lowest(this.#seen(history), bound, began, (image) => claim.belongs(image, life));
       if (item !== undefined) found += 1;
       const fault =
         item === undefined ? absence(history, lowest, claim) : presence(history, item, lowest, claim);

@@ -41,6 +41,10 @@ interface LedgerOptions {
   readonly indexSettleMs: number;
   /** How long after an unknown outcome a write may still land. */
   readonly unknownOutcomeMs: number;
+  /** Where the floors of an item stand; undefined = with the item itself. */
+  readonly seen?: (history: ItemHistory) => ItemHistory;
+  /** Told of every write that its client was told of. */
+  readonly onAcknowledged?: (history: ItemHistory, index: number) => void;
 }
 
 export class Ledger {
@@ -158,11 +162,14 @@ export class Ledger {
    */
   #acknowledge({ result }: WriteRecord): void {
     const { time } = this.#options;
-    for (const { history, index } of result?.landed ?? []) {
+    const { seen, onAcknowledged } = this.#options;
+    for (const { history: item, index } of result?.landed ?? []) {
+      const history = seen?.(item) ?? item;
       history.acknowledged.raise(index, time);
       const { image } = history.commits[index]!;
       if (image !== undefined) this.#ownImages.push(image);
       tellIndex(history, index, time.turn);
+      onAcknowledged?.(item, index);
     }
     for (const life of result?.ended ?? [])
       this.#options.tables.get(life.table)?.floor.raise(life.number + 1, time);
@@ -176,7 +183,8 @@ export class Ledger {
       time.at(atMs, () => {
         if (crashes === this.#crashes) run();
       });
-    for (const { history, index } of result?.landed ?? []) {
+    for (const { history: item, index } of result?.landed ?? []) {
+      const history = this.#options.seen?.(item) ?? item;
       later(landedAtMs + settleMs, () => history.settled.raise(index, time));
       later(landedAtMs + indexSettleMs, () => tellIndex(history, index, time.turn));
     }

@@ -37,7 +37,7 @@ export class Floor {
 export class ItemHistory {
   readonly life: TableLife;
   readonly key: string;
-  readonly commits: Commit[] = [{ atMs: Number.NEGATIVE_INFINITY, image: undefined }];
+  readonly commits: Commit[];
   /** The newest commit that was acknowledged to its client. */
   readonly acknowledged = new Floor();
   /** The newest of unknown outcome that its client was told of and that every replica has. */
@@ -47,9 +47,11 @@ export class ItemHistory {
   /** The newest commit that a strong read has shown to a client. */
   readonly shown = new Floor();
 
-  constructor(life: TableLife, key: string) {
+  /** @param of another view of the same item, with floors of its own */
+  constructor(life: TableLife, key: string, of?: ItemHistory) {
     this.life = life;
     this.key = key;
+    this.commits = of?.commits ?? [{ atMs: Number.NEGATIVE_INFINITY, image: undefined }];
   }
 
   get newest(): Image {

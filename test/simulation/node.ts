@@ -11,18 +11,20 @@ import type { Deps } from "../../src/proxy/deps.ts";
 import type { Loaded } from "../../src/proxy/loaded.ts";
 import { TableCatalog } from "../../src/upstream/table-catalog.ts";
 import type { Upstream } from "../../src/upstream/upstream.ts";
+import type { Clock } from "../../src/util/clock.ts";
 import type { Circumstances } from "./circumstances.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Mutant, Parts } from "./mutant.ts";
-import type { VirtualTime } from "./virtual-time.ts";
 
 interface NodeOptions {
-  readonly time: VirtualTime;
+  readonly time: Clock;
   readonly circumstances: Circumstances;
   readonly dynamoDb: Upstream;
   readonly ledger: Ledger;
   readonly mutant: Mutant | undefined;
   readonly freshness?: Deps["freshness"] | undefined;
+  /** Whether other nodes are warned of writes. */
+  readonly isGuarded?: boolean;
 }
 
 export class Node {
@@ -33,7 +35,8 @@ export class Node {
   readonly keepFresh: (schema: TableSchema) => void;
   #source: InvalidationSource | undefined;
 
-  constructor({ time: clock, circumstances, dynamoDb, ledger, mutant, freshness }: NodeOptions) {
+  constructor(options: NodeOptions) {
+    const { time: clock, circumstances, dynamoDb, ledger, mutant, freshness, isGuarded = false } = options;
     const { rule: drawn, slots, bytesMax, tablesMax, indexSettleMs, unknownOutcomeMs } = circumstances;
     const rule = { ...drawn, indexSettleMs };
     const versions = mutant?.versions?.({ clock, slots }) ?? new VersionClock({ clock, slots });
@@ -54,7 +57,7 @@ export class Node {
     const flightOptions = { clock, waitersMax: 20 };
     this.keepFresh = (schema) => catalog.keepFresh(schema, clock.nowMs() + 100);
     this.deps = {
-      ...{ upstream, cache, clock, recorder, unknownOutcomeMs, ruleFor: () => rule, isGuarded: () => false },
+      ...{ upstream, cache, clock, recorder, unknownOutcomeMs, ruleFor: () => rule, isGuarded: () => isGuarded },
       freshness: freshness ?? { ageMsMax: () => Number.POSITIVE_INFINITY },
       flights: mutant?.flights?.(flightOptions) ?? new SingleFlight<Loaded>(flightOptions),
       schemas: {

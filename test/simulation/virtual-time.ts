@@ -15,18 +15,23 @@ interface Event {
 
 /** What code under test gets from setTimeout while the simulation owns it. */
 interface VirtualTimer {
-  readonly event: Event;
+  clear(): void;
   unref(): VirtualTimer;
 }
 
+/** Whose timer it is, if the run has several processes: what is to happen when it is due. */
+export type TimerOwner = (run: () => void) => () => void;
+
 export class VirtualTime implements Clock {
   readonly #random: Random;
+  readonly #owner: TimerOwner;
   readonly #heap: Event[] = [];
   #nowMs = 100_000;
   #turn = 0;
 
-  constructor(random: Random) {
+  constructor(random: Random, owner: TimerOwner = (run) => run) {
     this.#random = random;
+    this.#owner = owner;
   }
 
   nowMs(): number {
@@ -59,9 +64,7 @@ export class VirtualTime implements Clock {
     const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
     Object.assign(globalThis, {
       setTimeout: (run: () => void, delayMs = 0) => this.#timer(run, delayMs),
-      clearTimeout: (timer: VirtualTimer | undefined) => {
-        if (timer !== undefined) timer.event.run = undefined;
-      },
+      clearTimeout: (timer: VirtualTimer | undefined) => timer?.clear(),
     });
     try {
       for (let event = pop(this.#heap); event !== undefined; event = pop(this.#heap)) {
@@ -79,7 +82,16 @@ export class VirtualTime implements Clock {
   }
 
   #timer(run: () => void, delayMs: number): VirtualTimer {
-    const timer = { event: this.after(delayMs, run), unref: () => timer };
+    let cleared = false;
+    const due = this.#owner(() => {
+      if (!cleared) run();
+    });
+    const event = this.after(delayMs, due);
+    const clear = () => {
+      cleared = true;
+      event.run = undefined;
+    };
+    const timer = { clear, unref: () => timer };
     return timer;
   }
 }

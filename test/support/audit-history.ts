@@ -11,9 +11,11 @@ export interface State {
   /** The index partition it is in; undefined = in none. */
   readonly kind: string | undefined;
   readonly via: Via;
+  /** The process through which it was written; "" for a write around, and where there is only one. */
+  readonly node: string;
   readonly ackedAtMs: number;
-  /** When a strongly consistent read through the proxy had first shown it; Infinity = none has. */
-  shownAtMs: number;
+  /** When a strongly consistent read through a node had first shown it, by node. */
+  readonly shownAtMs: Map<string, number>;
 }
 
 /** One look at the key's history. */
@@ -23,23 +25,26 @@ export interface Verdict {
   /** The states that the read has missed, newest first. */
   readonly missed: readonly State[];
   readonly broken: Rule | undefined;
-  /** How long the oldest missed state had been acknowledged when the read began. */
-  readonly staleMs: number;
 }
 
 /** The promises of docs/CONSISTENCY.md that a read can break. */
 export type Rule =
   | "same node: older than a write acknowledged through it"
   | "same node: older than a strong read has shown"
+  | "another node: older than the bound allows"
   | "around: older than the bound allows"
   | "strong read: not the newest"
   | "never was";
 
 export interface Look {
   readonly startedAtMs: number;
+  /** The process that answered; "" where there is only one. */
+  readonly node: string;
   readonly isStrong: boolean;
   /** GetItem and BatchGetItem: bound also by what a strong read of the item has shown. */
   readonly isItem: boolean;
+  /** A Query of a global index. */
+  readonly isIndex: boolean;
   readonly matches: (state: State) => boolean;
 }
 
@@ -52,13 +57,17 @@ export class KeyHistory {
   /** Oldest first. Bounded by keepMs. */
   readonly #states: State[] = [];
   readonly #open = new Set<Promise<void>>();
-  /** A write's outcome was never learned: what is read may be what it wrote. */
-  isDoubtful = false;
+  /**
+   * A write's outcome was not learned: what is read may be what it wrote. Reads that began before this moment are not
+   * judged; Infinity = it is not known yet what has become of it.
+   */
+  #doubtUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, boundMs: number) {
     this.name = name;
     this.#boundMs = boundMs;
-    this.#states.push({ ...absent, via: "around", ackedAtMs: Number.NEGATIVE_INFINITY });
+    const never = { via: "around", node: "", ackedAtMs: Number.NEGATIVE_INFINITY } as const;
+    this.#states.push({ order: 0, text: undefined, kind: undefined, ...never, shownAtMs: new Map() });
   }
 
   /** The newest state that is known. */
@@ -98,27 +107,71 @@ export class KeyHistory {
     this.#forget(state.ackedAtMs - keepMs);
   }
 
-  /** Holds what a read saw against what was acknowledged when it began. */
-  look({ startedAtMs, isStrong, isItem, matches }: Look): Verdict {
-    const missed: State[] = [];
-    let broken: Rule | undefined;
-    let staleMs = 0;
-    for (let at = this.#states.length - 1; at >= 0; at -= 1) {
-      const state = this.#states[at]!;
-      if (matches(state)) return { seen: state, missed, broken, staleMs };
-      missed.push(state);
-      staleMs = Math.max(staleMs, startedAtMs - state.ackedAtMs);
-      broken ??= this.#broken(state, startedAtMs, isStrong, isItem);
-    }
-    return { seen: undefined, missed, broken: "never was", staleMs: 0 };
+  get isDoubtful(): boolean {
+    return this.#doubtUntilMs === Number.POSITIVE_INFINITY;
   }
 
-  #broken(missed: State, startedAtMs: number, isStrong: boolean, isItem: boolean): Rule | undefined {
-    const forMs = startedAtMs - missed.ackedAtMs;
-    if (isStrong && forMs > 0) return "strong read: not the newest";
-    if (missed.via === "through" && forMs > 0) return "same node: older than a write acknowledged through it";
-    if (missed.via === "around" && forMs > this.#boundMs) return "around: older than the bound allows";
-    if (isItem && startedAtMs > missed.shownAtMs) return "same node: older than a strong read has shown";
+  /** A write's outcome was not learned. */
+  doubt(): void {
+    this.#doubtUntilMs = Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The doubt is over: DynamoDB says that this is the state, and nothing more can land. Since nobody knows when it came
+   * to be, it counts as written around the proxy now, and reads are judged again once the bound is over.
+   */
+  resolve(found: Pick<State, "text" | "kind"> & { readonly version: number | undefined }): void {
+    const nowMs = performance.now();
+    const { latest } = this;
+    if (found.text !== latest.text) {
+      const order = found.version ?? Math.floor(latest.order) + 0.5;
+      const rest = { via: "around", node: "", ackedAtMs: nowMs } as const;
+      this.add({ order, text: found.text, kind: found.kind, ...rest, shownAtMs: new Map() });
+    }
+    this.#doubtUntilMs = nowMs + this.#boundMs;
+  }
+
+  /** Whether a read that began then can be judged. */
+  isJudged(startedAtMs: number): boolean {
+    return startedAtMs >= this.#doubtUntilMs;
+  }
+
+  /** Holds what a read saw against what was acknowledged when it began. */
+  look(look: Look): Verdict {
+    const missed: State[] = [];
+    for (let at = this.#states.length - 1; at >= 0; at -= 1) {
+      const state = this.#states[at]!;
+      if (look.matches(state)) return { seen: state, missed, broken: this.#broken(missed, look) };
+      missed.push(state);
+    }
+    return { seen: undefined, missed, broken: "never was" };
+  }
+
+  /** The first promise that is broken by missing these, from the oldest on. */
+  #broken(missed: readonly State[], look: Look): Rule | undefined {
+    let followsForeign = false;
+    for (let at = missed.length - 1; at >= 0; at -= 1) {
+      const state = missed[at]!;
+      const isOwn = state.via === "through" && state.node === look.node;
+      followsForeign ||= !isOwn;
+      // Out of which index partition somebody else has moved the item just before, a write through this node cannot know.
+      if (isOwn && look.isIndex && followsForeign && !look.isStrong) continue;
+      const broken = this.#brokenBy(state, isOwn, look);
+      if (broken !== undefined) return broken;
+    }
+    return undefined;
+  }
+
+  #brokenBy(missed: State, isOwn: boolean, look: Look): Rule | undefined {
+    const forMs = look.startedAtMs - missed.ackedAtMs;
+    if (look.isStrong && forMs > 0) return "strong read: not the newest";
+    if (isOwn && forMs > 0) return "same node: older than a write acknowledged through it";
+    if (!isOwn && forMs > this.#boundMs)
+      return missed.via === "around"
+        ? "around: older than the bound allows"
+        : "another node: older than the bound allows";
+    const shownAtMs = missed.shownAtMs.get(look.node) ?? Number.POSITIVE_INFINITY;
+    if (look.isItem && look.startedAtMs > shownAtMs) return "same node: older than a strong read has shown";
     return undefined;
   }
 
@@ -129,5 +182,3 @@ export class KeyHistory {
     if (first > 0) this.#states.splice(0, first);
   }
 }
-
-const absent = { order: 0, text: undefined, kind: undefined, shownAtMs: Number.POSITIVE_INFINITY };

@@ -2,6 +2,7 @@
 // when all is quiet.
 
 import { type AuditKey, allKinds, Key, nameOf, pick, textOf } from "./audit-keys.ts";
+import type { Targets } from "./audit-target.ts";
 import type { Auditor, Read } from "./auditor.ts";
 import { call, mustCall } from "./raw-client.ts";
 
@@ -9,7 +10,7 @@ export interface ReaderOptions {
   readonly auditor: Auditor;
   readonly keys: readonly AuditKey[];
   readonly TableName: string;
-  readonly url: string;
+  readonly targets: Targets;
 }
 
 const strongShare = 0.05;
@@ -47,7 +48,7 @@ export class AuditReader {
 
   async get(key: AuditKey, isStrong = Math.random() < strongShare): Promise<void> {
     const input = { Key: Key(key), ...(isStrong && { ConsistentRead: true }) };
-    await this.#ask("GetItem", input, { isStrong, isItem: true }, ({ Item }, read) =>
+    await this.#ask("GetItem", input, { isStrong, isItem: true, isIndex: false }, ({ Item }, read) =>
       this.#options.auditor.check(key.name, read, { text: textOf(Item) }),
     );
   }
@@ -56,13 +57,18 @@ export class AuditReader {
     const { TableName, auditor } = this.#options;
     const distinct = [...new Set(keys)];
     const input = { RequestItems: { [TableName]: { Keys: distinct.map(Key) } } };
-    await this.#ask("BatchGetItem", input, { isStrong: false, isItem: true }, (body, read) => {
-      const unprocessed: unknown[] = Object(Object(body.UnprocessedKeys)[TableName]).Keys ?? [];
-      const left = new Set(unprocessed.map(nameOf));
-      const found = byName(Object(body.Responses)[TableName]);
-      for (const { name } of distinct)
-        if (!left.has(name)) auditor.check(name, read, { text: textOf(found.get(name)) });
-    });
+    await this.#ask(
+      "BatchGetItem",
+      input,
+      { isStrong: false, isItem: true, isIndex: false },
+      (body, read) => {
+        const unprocessed: unknown[] = Object(Object(body.UnprocessedKeys)[TableName]).Keys ?? [];
+        const left = new Set(unprocessed.map(nameOf));
+        const found = byName(Object(body.Responses)[TableName]);
+        for (const { name } of distinct)
+          if (!left.has(name)) auditor.check(name, read, { text: textOf(found.get(name)) });
+      },
+    );
   }
 
   /** A query of the table. */
@@ -72,7 +78,7 @@ export class AuditReader {
       ExpressionAttributeValues: { ":pk": { S: pk } },
       ...(isStrong && { ConsistentRead: true }),
     };
-    await this.#ask("Query", input, { isStrong, isItem: false }, (body, read) => {
+    await this.#ask("Query", input, { isStrong, isItem: false, isIndex: false }, (body, read) => {
       const found = byName(body.Items);
       for (const { name } of this.#partitions.get(pk) ?? [])
         this.#options.auditor.check(name, read, { text: textOf(found.get(name)) });
@@ -89,7 +95,7 @@ export class AuditReader {
       KeyConditionExpression: "kind = :kind",
       ExpressionAttributeValues: { ":kind": { S: kind } },
     };
-    await this.#ask("Query", input, { isStrong: false, isItem: false }, (body, read) => {
+    await this.#ask("Query", input, { isStrong: false, isItem: false, isIndex: true }, (body, read) => {
       const found = byName(body.Items);
       const ofIndex = { ...read, what: `Query of ${kind}` };
       for (const { name } of this.#options.keys) {
@@ -102,17 +108,20 @@ export class AuditReader {
   async #ask(
     operation: string,
     input: Record<string, unknown>,
-    kind: Pick<Read, "isStrong" | "isItem">,
+    kind: Pick<Read, "isStrong" | "isItem" | "isIndex">,
     look: (body: Record<string, unknown>, read: Read) => void,
   ): Promise<void> {
-    const { url, TableName } = this.#options;
+    const { targets, TableName } = this.#options;
+    const target = await targets.next();
     const startedAtMs = performance.now();
     const named = operation === "BatchGetItem" ? input : { TableName, ...input };
     this.reads += 1;
-    const reply = await call(url, operation, named).catch(() => undefined);
+    const reply = await call(target.url, operation, named).catch(() => undefined);
     const cache = String(reply?.headers["x-dynatier-cache"]);
-    if (reply?.status === 200) look(reply.body, { what: operation, startedAtMs, cache, ...kind });
-    else this.failures += 1;
+    if (reply?.status === 200)
+      return look(reply.body, { what: operation, startedAtMs, node: target.node, cache, ...kind });
+    this.failures += 1;
+    targets.failed?.({ target, operation, startedAtMs, reply: reply?.bytes.toString() });
   }
 }
 
@@ -121,7 +130,8 @@ export class AuditReader {
  * strongly consistent reads of DynamoDB itself. Gives the differences; none = all is well.
  */
 export async function differences(options: ReaderOptions, directUrl: string): Promise<string[]> {
-  const { keys, TableName, url } = options;
+  const { keys, TableName, targets } = options;
+  const { url } = await targets.next();
   const items = async (where: string, operation: string, input: object): Promise<unknown[]> => {
     const body = await mustCall(where, operation, { TableName, ...input });
     return Array.isArray(body.Items) ? body.Items : [];

@@ -10,8 +10,10 @@
  * - Solo items are written by one call at a time: BatchWriteItem has no conditions.
  */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Via } from "./audit-history.ts";
 import { type AuditKey, itemOf, Key, kindsOf, pick, textOf } from "./audit-keys.ts";
+import type { Target, Targets } from "./audit-target.ts";
 import type { Auditor, OpenWrite } from "./auditor.ts";
 import { call, errorName } from "./raw-client.ts";
 
@@ -20,7 +22,7 @@ export interface WriterOptions {
   readonly keys: readonly AuditKey[];
   readonly TableName: string;
   readonly via: Via;
-  readonly url: string;
+  readonly targets: Targets;
   /** Who writes, for the traces. */
   readonly by: string;
 }
@@ -28,11 +30,15 @@ export interface WriterOptions {
 const versionsOfGeneration = 1_000_000;
 /** Between two writes of a cold item, on average. */
 const coldPauseMs = 5_000;
+/** When all keys are in doubt or under way. */
+const allLockedPauseMs = 20;
 /** What DynamoDB answers when it has not done it. */
 const refusals = new Set([
   "ConditionalCheckFailedException",
   "TransactionCanceledException",
   "TransactionConflictException",
+  // The answer of `writeGuard: require` where others cannot be warned of the write.
+  "ThrottlingException",
 ]);
 
 interface Done {
@@ -43,14 +49,17 @@ interface Done {
 export class AuditWriter {
   readonly #options: WriterOptions;
   #serial = 0;
+  #target: Target = { url: "", node: "" };
 
   constructor(options: WriterOptions) {
     this.#options = options;
   }
 
-  /** One write, or several in a batch or transaction. */
+  /** One write, or several in a batch or transaction. To be awaited before the next one. */
   async write(): Promise<void> {
+    this.#target = await this.#options.targets.next();
     const key = this.#choose();
+    if (key === undefined) return sleep(allLockedPauseMs);
     if (key.isSolo) return this.#batch(key);
     const dice = Math.random();
     if (key.history.latest.text === undefined) return this.#create(key);
@@ -61,11 +70,13 @@ export class AuditWriter {
   }
 
   /** Cold items when they are due, else hot ones. */
-  #choose(): AuditKey {
+  #choose(): AuditKey | undefined {
     const nowMs = performance.now();
     const due = this.#options.keys.filter((key) => key.isCold && key.nextWriteAtMs <= nowMs);
     const hot = this.#options.keys.filter((key) => !key.isCold && key.nextWriteAtMs <= nowMs);
-    const key = pick(due.length > 0 && (hot.length === 0 || Math.random() < 0.5) ? due : hot);
+    const from = due.length > 0 && (hot.length === 0 || Math.random() < 0.5) ? due : hot;
+    if (from.length === 0) return undefined;
+    const key = pick(from);
     if (key.isCold) key.nextWriteAtMs = nowMs + coldPauseMs * (0.5 + Math.random());
     return key;
   }
@@ -142,9 +153,9 @@ export class AuditWriter {
     input: Record<string, unknown>,
     done: (body: Record<string, unknown>) => Done,
   ): Promise<boolean> {
-    const { auditor, via } = this.#options;
-    const open = auditor.write(key.name, via, operation);
-    const body = await this.#send(operation, { TableName: this.#options.TableName, ...input }, [open]);
+    const { auditor, via, TableName } = this.#options;
+    const open = auditor.write(key.name, via, operation, this.#target.node);
+    const body = await this.#send(operation, { TableName, ...input }, [open]);
     if (typeof body === "string") return body === "refused";
     const { version, item } = done(body);
     open.committed({ order: version, text: textOf(item), kind: kindOf(item) });
@@ -154,13 +165,14 @@ export class AuditWriter {
   /** Puts and deletes of two items, each only if its version is still the one that is known. */
   async #transact(key: AuditKey): Promise<void> {
     const { keys, TableName, auditor, via } = this.#options;
-    const other = pick(keys.filter((one) => !one.isSolo && one !== key && one.isCold === key.isCold));
-    const both = [key, other].filter(({ history }) => history.latest.text !== undefined);
+    const isFree = (one: AuditKey) => !one.isSolo && one.nextWriteAtMs !== Number.POSITIVE_INFINITY;
+    const other = pick(keys.filter((one) => one === key || (isFree(one) && one.isCold === key.isCold)));
+    const both = [...new Set([key, other])].filter(({ history }) => history.latest.text !== undefined);
     const parts = both.map((one) => {
       const { order } = one.history.latest;
       const isDelete = Math.random() < 0.1;
       const Item = itemOf(one, order + 1, pick(kindsOf(one)), this.#by());
-      const open = auditor.write(one.name, via, "TransactWriteItems");
+      const open = auditor.write(one.name, via, "TransactWriteItems", this.#target.node);
       const request = isDelete
         ? { Delete: { TableName, Key: Key(one), ...ifStill(order) } }
         : { Put: { TableName, Item, ...ifStill(order) } };
@@ -189,7 +201,7 @@ export class AuditWriter {
       const isDelete = text !== undefined && Math.random() < 0.2;
       const version = Math.floor(order) + 1;
       const Item = itemOf(one, version, pick(kindsOf(one)), this.#by());
-      const open = auditor.write(one.name, via, "BatchWriteItem");
+      const open = auditor.write(one.name, via, "BatchWriteItem", this.#target.node);
       return {
         open,
         request: isDelete ? { DeleteRequest: { Key: Key(one) } } : { PutRequest: { Item } },
@@ -216,7 +228,10 @@ export class AuditWriter {
     input: Record<string, unknown>,
     opens: readonly OpenWrite[],
   ): Promise<Record<string, unknown> | "refused" | "unknown"> {
-    const reply = await call(this.#options.url, operation, input).catch(() => undefined);
+    const { targets } = this.#options;
+    const target = this.#target;
+    const startedAtMs = performance.now();
+    const reply = await call(target.url, operation, input).catch(() => undefined);
     if (reply?.status === 200) return reply.body;
     const name = (reply && errorName(reply)) ?? "";
     const isRefused = reply?.status === 400 && refusals.has(name);
@@ -224,6 +239,8 @@ export class AuditWriter {
       if (isRefused) open.refused();
       else open.unknown();
     }
+    if (!isRefused || name === "ThrottlingException")
+      targets.failed?.({ target, operation, startedAtMs, reply: reply?.bytes.toString() });
     return isRefused ? "refused" : "unknown";
   }
 }

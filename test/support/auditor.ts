@@ -2,9 +2,10 @@
  * Holds every answer of the proxy against docs/CONSISTENCY.md. Each write makes a new version of its item, and the
  * order of versions is the order of commits (audit-load.ts says how); so for each read it is known which writes had
  * been acknowledged when it began, and which of them it must show:
- * - same node: every write acknowledged through the proxy, and (items) whatever a strong read through it has shown;
- * - around: every write acknowledged by DynamoDB itself more than `boundMs` ago;
+ * - same node: every write acknowledged through it, and (items) whatever a strong read through it has shown;
+ * - another node, and around: every write acknowledged by another node, or by DynamoDB itself, more than `boundMs` ago;
  * - and nothing that never was.
+ * A node that was killed and started again is another one: what it knew is gone.
  * The times are those of this process: a write counts as acknowledged when its reply was read here, a read as begun
  * when it was about to be sent. Both err in the proxy's favour.
  */
@@ -17,6 +18,9 @@ export interface Read {
   readonly startedAtMs: number;
   readonly isStrong: boolean;
   readonly isItem: boolean;
+  readonly isIndex: boolean;
+  /** The process that answered; "" where there is only one. */
+  readonly node: string;
   /** The reply's x-dynatier-cache. */
   readonly cache: string;
 }
@@ -45,13 +49,22 @@ export interface OpenWrite {
 
 export interface AuditReport {
   readonly checks: number;
+  /** Those among them that were not judged: they began while the key was in doubt, or not long after. */
+  readonly unjudged: number;
   readonly hits: number;
+  /** Those among them that came from Redis. */
+  readonly redisHits: number;
   readonly commits: Readonly<Record<Via, number>>;
   readonly refused: number;
   readonly unknown: number;
   readonly violations: Readonly<Partial<Record<Rule, number>>>;
-  /** The worst that an answer was behind writes through the proxy, and around it, when its read began. */
-  readonly staleMsMax: Readonly<Record<Via, number>>;
+  /** Outcomes that were not learned and have been found out since. */
+  readonly resolved: number;
+  /**
+   * The worst that an answer was behind writes through its own node, through another, and around them, when its read
+   * began.
+   */
+  readonly staleMsMax: Readonly<Record<Via | "another", number>>;
   /** The first violations, for people. */
   readonly traces: readonly string[];
 }
@@ -66,10 +79,13 @@ export class Auditor {
   readonly #deferred = new Set<Promise<void>>();
   readonly #violations = new Map<Rule, number>();
   readonly #traces: string[] = [];
-  readonly #staleMsMax = { through: 0, around: 0 };
+  readonly #staleMsMax = { through: 0, another: 0, around: 0 };
   readonly #commits = { through: 0, around: 0 };
   #checks = 0;
+  #unjudged = 0;
   #hits = 0;
+  #redisHits = 0;
+  #resolved = 0;
   #refused = 0;
   #unknown = 0;
 
@@ -93,19 +109,19 @@ export class Auditor {
     return created;
   }
 
-  /** To be called before the write is sent. */
-  write(name: string, via: Via, what: string): OpenWrite {
+  /** To be called before the write is sent. `node`: through which process; "" where there is only one. */
+  write(name: string, via: Via, what: string, node = ""): OpenWrite {
     const history = this.history(name);
     const closes = history.opens();
     const sentAtMs = performance.now();
     const ends = (how: string): void => {
-      this.#remember(name, `${moment(sentAtMs)}–${moment(performance.now())} ${via} ${what}: ${how}`);
+      this.#remember(name, `${moment(sentAtMs)}–${moment(performance.now())} ${via} ${node} ${what}: ${how}`);
       closes();
     };
     return {
       committed: (commit) => {
-        const rest = { via, ackedAtMs: performance.now(), shownAtMs: Number.POSITIVE_INFINITY };
-        history.add({ ...commit, ...rest });
+        const ackedAtMs = performance.now();
+        history.add({ ...commit, via, node, ackedAtMs, shownAtMs: new Map() });
         this.#commits[via] += 1;
         ends(`${commit.order} ${commit.text ?? "absent"}`);
       },
@@ -115,7 +131,7 @@ export class Auditor {
       },
       unknown: () => {
         this.#unknown += 1;
-        history.isDoubtful = true;
+        history.doubt();
         ends("unknown outcome");
       },
     };
@@ -132,17 +148,28 @@ export class Auditor {
     this.#deferred.add(deferred);
   }
 
+  /** What has become of a key in doubt (KeyHistory.resolve). */
+  resolved(name: string, found: Parameters<KeyHistory["resolve"]>[0]): void {
+    this.history(name).resolve(found);
+    this.#resolved += 1;
+    this.#remember(name, `${moment(performance.now())} the doubt is over: ${found.text ?? "absent"}`);
+  }
+
   async report(): Promise<AuditReport> {
     await Promise.all(this.#deferred);
     return {
       checks: this.#checks,
+      unjudged: this.#unjudged,
       hits: this.#hits,
+      redisHits: this.#redisHits,
       commits: { ...this.#commits },
       refused: this.#refused,
       unknown: this.#unknown,
+      resolved: this.#resolved,
       violations: Object.fromEntries(this.#violations),
       staleMsMax: {
         through: Math.round(this.#staleMsMax.through),
+        another: Math.round(this.#staleMsMax.another),
         around: Math.round(this.#staleMsMax.around),
       },
       traces: this.#traces,
@@ -158,22 +185,31 @@ export class Auditor {
     const verdict = history.look({ ...read, matches });
     if (!isFinal && (verdict.seen === undefined || verdict.missed.length > 0)) return false;
     this.#checks += 1;
+    if (!history.isJudged(read.startedAtMs)) this.#unjudged += 1;
     if (read.cache.includes("hit")) this.#hits += 1;
-    for (const state of verdict.seen === undefined ? [] : verdict.missed) {
-      const staleMs = read.startedAtMs - state.ackedAtMs;
-      if (staleMs > this.#staleMsMax[state.via]) this.#staleMsMax[state.via] = staleMs;
-    }
-    if (verdict.seen !== undefined && read.isStrong && read.isItem && verdict.seen.shownAtMs > endedAtMs)
-      verdict.seen.shownAtMs = endedAtMs;
+    if (read.cache.includes("hit; tier=redis")) this.#redisHits += 1;
+    // In doubt, what it saw may be the work of the lost write, and look like something older.
+    const isJudged = history.isJudged(read.startedAtMs);
+    if (verdict.seen !== undefined && isJudged) this.#learn(read, verdict.seen, verdict.missed, endedAtMs);
     const saw = "notOfKind" in seen ? `not in ${seen.notOfKind}` : (seen.text ?? "absent");
     const line =
-      `${moment(read.startedAtMs)}–${moment(endedAtMs)} ${read.what}${read.isStrong ? " (strong)" : ""} ` +
+      `${moment(read.startedAtMs)}–${moment(endedAtMs)} ${read.node} ${read.what}${read.isStrong ? " (strong)" : ""} ` +
       `[${read.cache}]: ${saw}`;
     if ("text" in seen || verdict.missed.length > 0) this.#remember(history.name, line);
-    if (verdict.broken === undefined || history.isDoubtful) return true;
+    if (verdict.broken === undefined || !isJudged) return true;
     this.#violations.set(verdict.broken, (this.#violations.get(verdict.broken) ?? 0) + 1);
     if (this.#traces.length < tracesMax) this.#traces.push(this.#trace(history, verdict.broken, line));
     return true;
+  }
+
+  #learn(read: Read, seen: State, missed: readonly State[], endedAtMs: number): void {
+    for (const { via, node, ackedAtMs } of read.isIndex ? [] : missed) {
+      const from = via === "through" && node !== read.node ? "another" : via;
+      this.#staleMsMax[from] = Math.max(this.#staleMsMax[from], read.startedAtMs - ackedAtMs);
+    }
+    if (!read.isStrong || !read.isItem) return;
+    const shownAtMs = seen.shownAtMs.get(read.node) ?? Number.POSITIVE_INFINITY;
+    if (shownAtMs > endedAtMs) seen.shownAtMs.set(read.node, endedAtMs);
   }
 
   #remember(name: string, line: string): void {
@@ -184,8 +220,8 @@ export class Auditor {
   }
 
   #trace(history: KeyHistory, rule: Rule, line: string): string {
-    const states = history.states.slice(-12).map(({ order, text, via, ackedAtMs }) => {
-      return `    ${moment(ackedAtMs)} ${via} ${order} ${text ?? "absent"}`;
+    const states = history.states.slice(-12).map(({ order, text, via, node, ackedAtMs }) => {
+      return `    ${moment(ackedAtMs)} ${via} ${node} ${order} ${text ?? "absent"}`;
     });
     const events = (this.#events.get(history.name) ?? []).map((event) => `    ${event}`);
     return [

@@ -10,6 +10,8 @@ import type { SettingValues } from "./proxy.ts";
 export interface Served {
   readonly url: string;
   readonly adminUrl: string;
+  /** For signals. */
+  readonly pid: number;
   /** Used JavaScript heap (garbage included) and resident memory, in bytes. */
   memory(): Promise<{ readonly heapBytes: number; readonly residentBytes: number }>;
   /** What GET /api/tables says of a table. */
@@ -45,6 +47,7 @@ export async function startServed(settings: SettingValues): Promise<Served> {
   return {
     url,
     adminUrl,
+    pid: child.pid ?? 0,
     async memory() {
       const text = await (await fetch(`${adminUrl}/metrics`)).text();
       const gauge = (name: string) => Number(new RegExp(`^${name} (\\S+)`, "m").exec(text)?.[1]);

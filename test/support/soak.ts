@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Via } from "./audit-history.ts";
 import { auditKeys } from "./audit-keys.ts";
 import { AuditReader, differences } from "./audit-readers.ts";
+import { onlyTarget } from "./audit-target.ts";
 import { AuditWriter } from "./audit-writers.ts";
 import { Auditor, type AuditReport } from "./auditor.ts";
 
@@ -38,7 +39,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { proxyUrl, directUrl, TableName, boundMs, seconds, writers, readers } = options;
   const auditor = new Auditor(boundMs);
   const keys = auditKeys(auditor);
-  const reader = new AuditReader({ auditor, keys, TableName, url: proxyUrl });
+  const proxy = onlyTarget(proxyUrl);
+  const reader = new AuditReader({ auditor, keys, TableName, targets: proxy });
   const beganAtMs = performance.now();
   const goesOn = (): boolean =>
     performance.now() - beganAtMs < seconds * 1000 &&
@@ -48,8 +50,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   };
   const writersOf = (via: Via) =>
     Array.from({ length: writers[via] }, (_, at) => {
-      const url = via === "through" ? proxyUrl : directUrl;
-      const writer = new AuditWriter({ auditor, keys, TableName, via, url, by: `${via}-${at}` });
+      const targets = via === "through" ? proxy : onlyTarget(directUrl);
+      const writer = new AuditWriter({ auditor, keys, TableName, via, targets, by: `${via}-${at}` });
       return again(() => writer.write());
     });
   const readersOfAll = Array.from({ length: readers }, () => again(() => reader.read()));
@@ -62,7 +64,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   if (options.untilViolation !== true) {
     await sleep(boundMs);
     await reader.readAll();
-    found.push(...(await differences({ auditor, keys, TableName, url: proxyUrl }, directUrl)));
+    found.push(...(await differences({ auditor, keys, TableName, targets: proxy }, directUrl)));
   }
   const report = await auditor.report();
   return {

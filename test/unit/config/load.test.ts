@@ -102,7 +102,7 @@ describe("sources", () => {
 test("all problems at once, each with its source and the nearest name", async () => {
   const env = { ...LOCAL, DYNATIER_ITEM_TTL: "5", DYNATIER_SETTLE_MS: "soon" };
   const texts = {
-    "dynatier.yaml": "prot: 1\n__proto__: 2\nredis: redis://x\ntables:\n  - match: a\n    cash: off\n",
+    "dynatier.yaml": "prot: 1\n__proto__: 2\nredis: http://:pw@x\ntables:\n  - match: a\n    cash: off\n",
   };
   const problems = await problemsOf(
     ["--quary-ttl-ms=1", "stray", "--drain-ms", "--bogusnonsense"],
@@ -119,7 +119,7 @@ test("all problems at once, each with its source and the nearest name", async ()
     "unexpected argument “stray”; flags begin with --",
     '`settleMs` must be milliseconds from 0 to 10 min, not "soon" (DYNATIER_SETTLE_MS)',
     "`tables[0].cash` is not a part of a rule; did you mean cache? (dynatier.yaml)",
-    "`redis` is not built yet in this version; leave it unset (dynatier.yaml)",
+    "`redis` must begin with one of redis://, rediss://, redis-cluster://, rediss-cluster://, redis-sentinel:// (dynatier.yaml)",
   ]);
 });
 

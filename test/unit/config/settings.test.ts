@@ -142,7 +142,15 @@ describe("values", () => {
   test("a secret is not repeated in the complaint, and neither is a password in a URL", () => {
     expect(JSON.stringify(settingRow("adminToken").parse("hunter2"))).not.toContain("hunter2");
     expect(JSON.stringify(settingRow("upstream").parse("http://me:hunter2@host"))).not.toContain("hunter2");
-    expect(JSON.stringify(settingRow("redis").parse("redis://:hunter2@host"))).not.toContain("hunter2");
+    for (const address of [
+      "http://:hunter2@host",
+      "redis://:hunter2@host:99999",
+      "redis-sentinel://:hunter2@host",
+    ]) {
+      const parsed = settingRow("redis").parse(address);
+      expect(parsed.problems, address).toHaveLength(1);
+      expect(JSON.stringify(parsed)).not.toContain("hunter2");
+    }
   });
 });
 
@@ -150,15 +158,11 @@ test("a setting whose feature is not built accepts its default and nothing else"
   const others: Record<string, unknown> = {
     daxPort: 8111,
     workers: 2,
-    redis: "redis://localhost",
     serveStaleMs: 1000,
     auth: "sigv4",
     keys: "keys.yaml",
-    writeGuard: "before",
     audit: 0.1,
     daxAdvertise: "host:8111",
-    redisLookupTimeoutMs: 26,
-    redisInvalidateTimeoutMs: 51,
   };
   expect(Object.keys(others).sort()).toEqual(SETTING_NAMES.filter((name) => !settingRow(name).built).sort());
   for (const [name, value] of Object.entries(others)) {

@@ -51,7 +51,13 @@ export function parseRedisUrl(url: string): RedisAddress {
   }
   if (texts.length > NODES_MAX) throw new Error(`names more than ${NODES_MAX} hosts`);
   const nodes = texts.map((text) => parseHost(text, scheme.port));
-  return { mode: scheme.mode, isTls: scheme.isTls, nodes, ...parseUser(credentials), ...parsePath(path, scheme) };
+  return {
+    mode: scheme.mode,
+    isTls: scheme.isTls,
+    nodes,
+    ...parseUser(credentials),
+    ...parsePath(path, scheme),
+  };
 }
 
 /** Why an address is not accepted; undefined = it is. */
@@ -65,7 +71,8 @@ export function redisProblem(url: string): string | undefined {
 }
 
 function parseHost(text: string, defaultPort: number): HostPort {
-  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const [, bracketed, plain, digits] =
+    /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined) throw new Error("needs host or host:port (an IPv6 address in brackets)");
   const port = digits === undefined ? defaultPort : Number(digits);

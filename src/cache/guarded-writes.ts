@@ -1,0 +1,232 @@
+/**
+ * Leases of writes where other nodes read the same Redis. The pending guard: before a write is sent, everything that it may
+ * change gets a mark with a new token; until the mark goes or ends, nobody stores what it may change, and reads are strong.
+ * So a node that dies between DynamoDB's commit and its invalidation leaves nothing stale behind.
+ */
+
+import type { ChangedTag, SharedStore, TagState } from "../redis/shared-store.ts";
+import type { Clock } from "../util/clock.ts";
+import type { MemoryImageLease, MemoryTier } from "./memory-tier.ts";
+import { isMarked, type Receipt, type RedisChanges } from "./redis-changes.ts";
+import type { RedisFills } from "./redis-fills.ts";
+import {
+  type CacheEntry,
+  type CacheKey,
+  type EntryRef,
+  type FillOutcome,
+  type Tag,
+  type Write,
+  type WriteLease,
+  WriteNotGuarded,
+} from "./tier.ts";
+
+export type WriteGuard = "auto" | "before" | "after" | "require";
+
+export interface GuardedWritesOptions {
+  readonly store: SharedStore;
+  readonly clock: Clock;
+  readonly memory: MemoryTier;
+  readonly changes: RedisChanges;
+  readonly fills: RedisFills;
+  readonly guard: WriteGuard;
+  /** How old an answer may be for which Redis did not vouch. */
+  readonly degradedMaxAgeMs: number;
+  /** A mark that took longer than this to place is placed anew: the write it announces must not outlive it. */
+  readonly markAgeMsMax: number;
+}
+
+interface Mark {
+  readonly writer: string;
+  readonly tags: readonly Tag[];
+  readonly untilMs: number;
+  /** What each tag was given that nobody else is changing. */
+  readonly tokens: ReadonlyMap<Tag, string>;
+  /** Tags that are not marked, but that an image depends on, as they stood. */
+  readonly others: ReadonlyMap<Tag, TagState | undefined>;
+}
+
+/** So often a mark that grew old is placed again before the guard is given up. */
+const placingsMax = 3;
+
+export class GuardedWrites {
+  readonly counts = { placed: 0, failed: 0 };
+  readonly #options: GuardedWritesOptions;
+  /** Of the writes under way; as many as there may be requests. */
+  readonly #open = new Map<string, Pick<Mark, "tags" | "untilMs">>();
+
+  constructor(options: GuardedWritesOptions) {
+    this.#options = options;
+  }
+
+  /** @throws WriteNotGuarded */
+  async lease(write: Write): Promise<WriteLease> {
+    // Before anything is awaited: what changes from here on is seen.
+    const leases = new Map(
+      write.images.map((ref) => [ref.key, this.#options.memory.imageLease(ref.key, ref.tags)]),
+    );
+    const mark = await this.#guard(write);
+    return new GuardedWriteLease(this.#options, write, leases, mark, () =>
+      this.#open.delete(mark?.writer ?? ""),
+    );
+  }
+
+  /** Places the marks of all open writes again: Redis has lost them. Rejects where it cannot. */
+  async restore(): Promise<void> {
+    const { store } = this.#options;
+    const marks = [...this.#open].map(([writer, { tags, untilMs }]) =>
+      store.mark(tags, writer, store.clock.latestMs(untilMs), []),
+    );
+    await Promise.all(marks);
+  }
+
+  async #guard(write: Write): Promise<Mark | undefined> {
+    const { guard, changes } = this.#options;
+    if (guard === "after" || (guard === "auto" && !write.guarded)) return undefined;
+    const writer = changes.newWriter();
+    this.#open.set(writer, { tags: write.tags, untilMs: write.landsUntilMs });
+    try {
+      const mark = await this.#place(write, writer);
+      this.counts.placed += 1;
+      return mark;
+    } catch {
+      this.counts.failed += 1;
+      if (guard === "require") {
+        this.#open.delete(writer);
+        throw new WriteNotGuarded("The write was not sent: Redis cannot warn the other nodes of it.");
+      }
+      // A mark may stand all the same; it stays known, so that the outcome removes it.
+      return { writer, tags: write.tags, untilMs: write.landsUntilMs, tokens: new Map(), others: new Map() };
+    }
+  }
+
+  async #place(write: Write, writer: string): Promise<Mark> {
+    const { store, clock, markAgeMsMax } = this.#options;
+    const { tags, landsUntilMs: untilMs, images } = write;
+    const also = [...new Set(images.flatMap((image) => image.tags))].filter((tag) => !tags.includes(tag));
+    for (let placings = 0; placings < placingsMax; placings += 1) {
+      const sentAtMs = clock.nowMs();
+      const placed = await store.mark(tags, writer, store.clock.latestMs(untilMs), also);
+      if (clock.nowMs() - sentAtMs > markAgeMsMax) continue;
+      const tokens = new Map(tags.flatMap((tag, at) => ownToken(tag, placed.marked[at], writer)));
+      const others = new Map(also.map((tag, at) => [tag, placed.also[at]]));
+      return { writer, tags, untilMs, tokens, others };
+    }
+    throw new Error("the mark grew old before the write could be sent");
+  }
+}
+
+class GuardedWriteLease implements WriteLease {
+  readonly #options: GuardedWritesOptions;
+  readonly #write: Write;
+  readonly #leases: ReadonlyMap<CacheKey, MemoryImageLease>;
+  readonly #mark: Mark | undefined;
+  readonly #close: () => void;
+  #receipt: Receipt | undefined;
+
+  constructor(
+    options: GuardedWritesOptions,
+    write: Write,
+    leases: ReadonlyMap<CacheKey, MemoryImageLease>,
+    mark: Mark | undefined,
+    close: () => void,
+  ) {
+    this.#options = options;
+    this.#write = write;
+    this.#leases = leases;
+    this.#mark = mark;
+    this.#close = close;
+  }
+
+  async invalidate(tags: readonly Tag[], pendingForMs: number): Promise<void> {
+    const { changes, memory } = this.#options;
+    const writer = this.#mark?.writer;
+    const receipt = await changes.send({ tags, pendingForMs, writer });
+    this.#receipt = receipt;
+    // The same tags as often: an image is stored only if exactly this has happened.
+    memory.invalidate(receipt.tags, pendingForMs);
+    this.#unmark(tags, pendingForMs);
+    this.#close();
+  }
+
+  release(): void {
+    this.#unmark([], 0);
+    this.#close();
+  }
+
+  store(key: CacheKey, entry: CacheEntry): FillOutcome {
+    const lease = this.#leases.get(key);
+    const receipt = this.#receipt;
+    const ref = this.#write.images.find((image) => image.key === key);
+    if (lease === undefined || receipt === undefined || ref === undefined) return "stale_lease";
+    const outcome = storeImage(lease, ref.tags, entry, receipt, this.#options.degradedMaxAgeMs);
+    const tokens = this.#tokensFor(ref, receipt);
+    if (tokens !== undefined && (outcome === "stored" || outcome === "too_large")) {
+      this.#options.fills.offer(key, ref.tags, tokens, entry, this.#write.keepMs);
+    }
+    return outcome;
+  }
+
+  /**
+   * The tokens under which the image may stand in Redis: those that our own change gave, if it replaced those that our
+   * own mark gave; and for tags that the write does not change, those read before it was sent.
+   */
+  #tokensFor(ref: EntryRef, { tags, changed }: Receipt): string[] | undefined {
+    const mark = this.#mark;
+    if (mark === undefined || changed === undefined) return undefined;
+    const tokens: string[] = [];
+    for (const tag of ref.tags) {
+      const at = tags.indexOf(tag);
+      const other = mark.others.get(tag);
+      const ours = at < 0 ? undefined : changed.tags[at];
+      const token = ours === undefined ? settledToken(other) : tokenAfter(ours, mark.tokens.get(tag));
+      if (token === undefined) return undefined;
+      tokens.push(token);
+    }
+    return tokens;
+  }
+
+  /** Ends the marks that the change has not: on what the write might have changed and has not. */
+  #unmark(changed: readonly Tag[], pendingForMs: number): void {
+    if (this.#mark === undefined || pendingForMs > 0) return;
+    const { tags, writer } = this.#mark;
+    const rest = tags.filter((tag) => !changed.includes(tag));
+    // If it is not heard, the marks end by themselves.
+    if (rest.length > 0) this.#options.store.unmark(rest, writer).catch(() => {});
+  }
+}
+
+/** The token that our mark gave, unless another writer's mark stands beside it: whose commit comes last cannot be told. */
+function ownToken(tag: Tag, state: TagState | undefined, writer: string): [Tag, string][] {
+  return state === undefined || isMarked([state], writer) ? [] : [[tag, state.token]];
+}
+
+/** The token of a tag that nobody is changing. */
+function settledToken(state: TagState | undefined): string | undefined {
+  return state === undefined || isMarked([state]) ? undefined : state.token;
+}
+
+/** The new token, if the change was the only one since the mark. */
+function tokenAfter(
+  { token, before, markedByOthers }: ChangedTag,
+  marked: string | undefined,
+): string | undefined {
+  return markedByOthers || marked === undefined || before !== marked ? undefined : token;
+}
+
+/**
+ * Stores an image in this process' memory: not at all where another node may be changing the item too; for a short time
+ * only where Redis did not say whether one is.
+ */
+export function storeImage(
+  lease: MemoryImageLease,
+  dependsOn: readonly Tag[],
+  entry: CacheEntry,
+  { tags, changed }: Receipt,
+  degradedMaxAgeMs: number,
+): FillOutcome {
+  // Others may well be writing in the same partition, or elsewhere in the table: that is not this item.
+  const isContended = tags.some((tag, at) => changed?.tags[at]?.markedByOthers && dependsOn.includes(tag));
+  if (isContended) return "unsettled";
+  if (changed !== undefined) return lease.store(entry, tags);
+  return degradedMaxAgeMs === 0 ? "unsettled" : lease.store(entry, tags, degradedMaxAgeMs);
+}
