@@ -6,6 +6,8 @@ export interface LoadJob {
   readonly url: string;
   readonly workload: WorkloadName;
   readonly noCache: boolean;
+  /** All requests in turn instead of zipfian ones. */
+  readonly inTurn?: boolean;
   readonly partitions: number;
   readonly connections: number;
   readonly warmSeconds: number;

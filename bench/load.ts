@@ -4,14 +4,15 @@ import { text } from "node:stream/consumers";
 import autocannon from "autocannon";
 import type { LoadJob, LoadResult } from "./load-job.ts";
 import { cpuSeconds } from "./processes.ts";
-import { prepare, sequences, workloads } from "./workloads.ts";
+import { prepare, sequences, turns, workloads } from "./workloads.ts";
 
 const timeoutSeconds = 20;
 const sampleMs = 100;
 
 const job: LoadJob = JSON.parse(await text(process.stdin));
 const workload = workloads(job.partitions)[job.workload];
-const prepared = sequences(workload, job.connections).map((requests) =>
+const chosen = job.inTurn === true ? turns : sequences;
+const prepared = chosen(workload, job.connections).map((requests) =>
   requests.map((request) => prepare(workload, request, job.noCache)),
 );
 

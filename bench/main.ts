@@ -3,6 +3,7 @@
 import { freshnessMarkdown, measureFreshness } from "./freshness.ts";
 import { measure } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
+import { measureRedis, redisMarkdown, whyNoRedis } from "./redis.ts";
 import { contendedRows, markdown, reportOf, writeReport } from "./report.ts";
 import { rows } from "./rows.ts";
 
@@ -42,6 +43,18 @@ async function measureFresh(options: Options): Promise<void> {
   writeReport(report, text, options.quick ? "freshness-quick" : "freshness");
 }
 
+/** What goes through Redis, where there is a redis-server. */
+async function measureWithRedis(options: Options): Promise<void> {
+  const reason = whyNoRedis();
+  if (reason !== undefined) return say(`${options.redis.join(", ")}: skipped, ${reason}`);
+  const report = await measureRedis(options, say);
+  const text = redisMarkdown(report);
+  console.log(text);
+  if (report.faults.length > 0) process.exitCode = 1;
+  else writeReport(report, text, options.quick ? "redis-quick" : "redis");
+}
+
 const options = optionsOrExit();
 if (options.rows.length > 0 || options.startUp) await measureRows(options);
 if (options.freshness) await measureFresh(options);
+if (options.redis.length > 0) await measureWithRedis(options);

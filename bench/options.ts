@@ -1,6 +1,7 @@
 /** The flags of `npm run bench`. */
 
 import { parseArgs } from "node:util";
+import { type RedisRowId, redisRowIds } from "./redis-rows.ts";
 import { type Row, rows } from "./rows.ts";
 
 export interface Options {
@@ -9,6 +10,8 @@ export interface Options {
   readonly startUp: boolean;
   /** How long writes around the proxy take to be seen; a part of its own, with a report of its own. */
   readonly freshness: boolean;
+  /** What goes through Redis, by the names of redis-rows.ts; also a part of its own. */
+  readonly redis: readonly RedisRowId[];
   readonly seconds: number;
   readonly warmSeconds: number;
   readonly repeats: number;
@@ -18,7 +21,7 @@ export interface Options {
 
 const startUpId = "start-up";
 const freshnessId = "freshness";
-const otherIds = [startUpId, freshnessId];
+const otherIds: readonly string[] = [startUpId, freshnessId, ...redisRowIds];
 
 export const usage = `npm run bench -- [flags]
   --quick            short rows, one repeat: checks the replies, not the times (under 60 s)
@@ -50,6 +53,7 @@ export function readOptions(parameters: readonly string[]): Options {
     rows: ids === undefined ? rows : rows.filter(({ id }) => ids.includes(id)),
     startUp: ids === undefined || ids.includes(startUpId),
     freshness: ids === undefined ? !quick : ids.includes(freshnessId),
+    redis: redisRowIds.filter((id) => ids === undefined || ids.includes(id)),
     seconds: amount("seconds", values.seconds, quick ? 1 : 5),
     warmSeconds: quick ? 0.3 : 2,
     repeats: wholeNumber("repeats", values.repeats, quick ? 1 : 3),

@@ -86,6 +86,14 @@ export function sequences(workload: Workload, connections: number): number[][] {
   return Array.from({ length: connections }, () => Array.from({ length: requestsPerConnection }, choose));
 }
 
+/** The same many, one after the other through all there are: what a small memory has, it has forgotten when its turn comes. */
+export function turns(workload: Workload, connections: number): number[][] {
+  const each = Math.min(requestsPerConnection, Math.max(1, Math.floor(workload.distinct / connections)));
+  return Array.from({ length: connections }, (_, connection) =>
+    Array.from({ length: each }, (_, at) => (connection * each + at) % workload.distinct),
+  );
+}
+
 /** The numbers of all requests that the load sends, each once. */
 export function requestsOfLoad(workload: Workload, connections: number): number[] {
   return [...new Set(sequences(workload, connections).flat())];

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { printConfigurationPage } from "../src/config/print.ts";
 import { printMetrics } from "../src/metrics/print.ts";
 import { printCompatibility } from "../src/proxy/print.ts";
+import { printScaling } from "./scaling.ts";
 
 export interface Page {
   /** Below the repository's root. */
@@ -21,6 +22,7 @@ export const PAGES: readonly Page[] = [
   { path: "docs/CONFIGURATION.md", print: printConfigurationPage },
   { path: "docs/METRICS.md", print: printMetrics },
   { path: "docs/COMPATIBILITY.md", print: printCompatibility },
+  { path: "docs/SCALING.md", print: printScaling },
 ];
 
 /** The page as it stands in the checkout; undefined if it is not there. */

@@ -84,12 +84,16 @@ export class ModelChanges {
       const run = (process: ModelProcess) =>
         this.#acknowledged(process, () => {
           const known = this.#faults.markKeepsToken ? process.state.tags.get(tag)?.token : undefined;
-          process.write((state) => this.#change(state, known === undefined ? order : { ...order, token: known }));
+          process.write((state) =>
+            this.#change(state, known === undefined ? order : { ...order, token: known }),
+          );
           return process.state.read(tag, order.nowMs);
         });
       return { master: server.masterOf(tag), run: run as Routed<TagState | undefined>["run"] };
     });
-    const states = await this.#contact.session().send([...marks, ...also.map((tag) => this.read(tag))], invalidateTimeoutMs);
+    const states = await this.#contact
+      .session()
+      .send([...marks, ...also.map((tag) => this.read(tag))], invalidateTimeoutMs);
     const marked = states.slice(0, tags.length).flatMap((state) => state ?? []);
     return { marked, also: states.slice(tags.length) };
   }
@@ -100,7 +104,10 @@ export class ModelChanges {
     if (this.#faults.noAcknowledgement || this.#faults.beatsAlone) return { sequence, acknowledged: true };
     const run = (process: ModelProcess) => this.#acknowledged(process, () => true);
     const routed = { master: server.logMaster, run: run as Routed<boolean>["run"] };
-    const [acknowledged] = await this.#contact.session().send([routed], invalidateTimeoutMs).catch(() => [false]);
+    const [acknowledged] = await this.#contact
+      .session()
+      .send([routed], invalidateTimeoutMs)
+      .catch(() => [false]);
     return { sequence, acknowledged: acknowledged === true };
   }
 
@@ -117,7 +124,8 @@ export class ModelChanges {
     const known = session.newest;
     const message = { master: server.logMaster, run: this.#appending(change.message) };
     const inOnePiece = server.masters.length === 1;
-    if (this.#faults.messageFirst) this.#appended(session, known, await session.send([message], invalidateTimeoutMs));
+    if (this.#faults.messageFirst)
+      this.#appended(session, known, await session.send([message], invalidateTimeoutMs));
     const routed: Routed<Told>[] = [...this.#changes(change)];
     if (inOnePiece && !this.#faults.messageFirst) routed.push(message);
     const told = await session.send(routed, invalidateTimeoutMs);

@@ -220,7 +220,11 @@ export class ModelServer {
    * old one, which has no replica any more; endDemoted() ends that.
    * @returns the demoted process; undefined if there was no replica
    */
-  failover(master: number, stays: (node: string) => boolean, nodes: readonly string[]): ModelProcess | undefined {
+  failover(
+    master: number,
+    stays: (node: string) => boolean,
+    nodes: readonly string[],
+  ): ModelProcess | undefined {
     const old = this.masters[master];
     const state = old?.replicated();
     if (old === undefined || state === undefined) return undefined;

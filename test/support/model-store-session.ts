@@ -104,7 +104,10 @@ export class ModelSession {
       const heard = (at: number, answer: T | StoreUnavailable): void => {
         if (this.ended !== undefined) return;
         this.#timeouts = 0;
-        if (answer instanceof StoreUnavailable) return waiting.reject(answer);
+        if (answer instanceof StoreUnavailable) {
+          waiting.reject(answer);
+          return;
+        }
         replies[at] = answer;
         left -= 1;
         if (left === 0 && settle()) resolve(replies);
@@ -121,7 +124,10 @@ export class ModelSession {
   }
 
   /** There, and back with each answer; requests and answers of one connection do not overtake each other. */
-  #travel<T>({ master, commands }: Batch<T>, heard: (at: number, answer: T | StoreUnavailable) => void): void {
+  #travel<T>(
+    { master, commands }: Batch<T>,
+    heard: (at: number, answer: T | StoreUnavailable) => void,
+  ): void {
     const { world, network } = this.#options;
     const process = this.processes[master];
     if (process === undefined) return;

@@ -69,7 +69,10 @@ export class ModelStore implements SharedStore {
       master: server.masterOf(name.tag),
       run: ({ state }, master) => state.entry(entryKey(name), server.clockMs(master)),
     };
-    const routed: Routed<Uint8Array | TagState | undefined>[] = [entry, ...tags.map((tag) => this.changes.read(tag))];
+    const routed: Routed<Uint8Array | TagState | undefined>[] = [
+      entry,
+      ...tags.map((tag) => this.changes.read(tag)),
+    ];
     const [value, ...states] = await this.#send(routed, lookupTimeoutMs);
     // The codec edge: each reply is what its command gives.
     return { entry: value as Uint8Array | undefined, tags: states as (TagState | undefined)[] };
@@ -224,4 +227,3 @@ export class ModelStore implements SharedStore {
     return this.contact.clock.earliestMs(this.#options.local.nowMs());
   }
 }
-
