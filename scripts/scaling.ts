@@ -215,7 +215,7 @@ export function scalingTables(): string {
     "## Where it breaks first",
     paragraph(
       "The most that a fleet can take before something is at its limit, and what that is; all else as above. `log read " +
-        "every 10 ms`: as if a node waited so long between two reads of the log, which is not a setting yet.",
+        "every 10 ms`: with `redisLogPauseMs: 10`, a node waits so long between two reads of the log.",
     ),
     limitTable(),
     "## What to do about it",

@@ -129,6 +129,7 @@ export function joinOthers(parts: OthersParts): Others {
   const bus = new Bus({
     ...{ store: far.store, sender, clock, log, freshness },
     local: localCache(versions, memory),
+    readPauseMs: parts.settings.redisLogPauseMs,
     // A change that waits to be told is not vouched for.
     signs: () => (far.cache.changes.queued.tags > 0 ? new Map() : streams().signs()),
     hear: (name, caughtUpAtMs) => streams().hear(name, caughtUpAtMs),

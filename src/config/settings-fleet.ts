@@ -52,6 +52,12 @@ export const NODES = {
     [1000, 100_000_000],
     "Messages kept in the nodes' common log. A node that was away for longer forgets everything.",
   ),
+  redisLogPauseMs: ms(
+    0,
+    [0, 1000],
+    "How long a node waits between two reads of the common log while messages come. Large fleets with many writes wake up less " +
+      "often with some milliseconds; other nodes' writes are seen so much later.",
+  ),
   freshWithinMs: ms(
     2000,
     [100, 600_000],

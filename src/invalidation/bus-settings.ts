@@ -63,6 +63,8 @@ export interface BusOptions {
   readonly heartbeatMs?: number | undefined;
   /** Messages read at a time. */
   readonly readCountMax?: number | undefined;
+  /** After messages have come, so long until the log is read again: more of them come at a time. Default 0. */
+  readonly readPauseMs?: number | undefined;
   /** Longest pause after failures. */
   readonly backoffMsMax?: number | undefined;
   readonly sleep?: Sleep | undefined;
@@ -80,6 +82,7 @@ export function busSettings(options: BusOptions): BusSettings {
     recorder: options.recorder ?? {},
     heartbeatMs: options.heartbeatMs ?? 300,
     readCountMax: options.readCountMax ?? 1_000,
+    readPauseMs: options.readPauseMs ?? 0,
     backoffMsMax: options.backoffMsMax ?? 1_000,
     sleep: options.sleep ?? timerSleep,
     random: options.random ?? Math.random,

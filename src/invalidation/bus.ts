@@ -129,7 +129,7 @@ export class Bus {
   }
 
   async #readOn(position: number, signal: AbortSignal): Promise<void> {
-    const { store, heartbeatMs, readCountMax } = this.#settings;
+    const { store, heartbeatMs, readCountMax, readPauseMs, sleep } = this.#settings;
     const turn = this.#turn;
     let messages = await store.readLog(position, readCountMax, heartbeatMs);
     if (messages.length === 0 && turn === this.#turn && !signal.aborted) {
@@ -145,6 +145,8 @@ export class Bus {
     if (turn !== this.#turn || signal.aborted) return;
     const gap = messages.length > 0 ? this.#receive(messages, position) : "hole";
     if (gap !== undefined) this.#lose(gap);
+    // A full answer says that more are waiting.
+    else if (readPauseMs > 0 && messages.length < readCountMax) await sleep(readPauseMs, signal);
   }
 
   #receive(messages: readonly LogMessage[], after: number): BusGap | undefined {

@@ -67,6 +67,8 @@ type Store = BusOptions["store"];
 export class HandLog implements Store {
   readonly #clock: HandClock;
   messages: LogMessage[] = [];
+  /** Questions for messages so far. */
+  reads = 0;
   tail = 0;
   isUp = true;
   /** Whether a replica has what heartbeats write. */
@@ -100,6 +102,7 @@ export class HandLog implements Store {
   }
 
   async readLog(after: number, countMax: number, waitMs: number): Promise<readonly LogMessage[]> {
+    this.reads += 1;
     const untilMs = this.#clock.nowMs() + waitMs;
     for (;;) {
       this.#mustBeUp();

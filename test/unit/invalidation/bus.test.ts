@@ -178,3 +178,19 @@ it("hears of streams from others, no fresher than the log that brings the sign",
   await clock.advance(5);
   expect(Object.fromEntries(heard)).toEqual({ slow: nowMs - 407, eager: nowMs - 107 });
 });
+
+it("with a pause between readings takes several messages at a time, and leaves none out", async () => {
+  const { bus, log, clock, diary } = busBench({ readPauseMs: 20 });
+  bus.start();
+  await clock.advance(30);
+  const before = log.reads;
+  for (let tag = 1; tag <= 40; tag += 1) {
+    log.append(change("other", tag));
+    await clock.advance(2);
+  }
+  await clock.advance(50);
+  const applied = diary.filter((line) => line.startsWith("apply"));
+  expect(applied).toEqual(Array.from({ length: 40 }, (_, at) => `apply ${at + 1}`));
+  expect(log.reads - before).toBeLessThan(12);
+  await Promise.all([bus.stop(), clock.advance(1_000)]);
+});
