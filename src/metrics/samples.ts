@@ -1,7 +1,14 @@
 /** Turns the plain numbers into samples, one function for each row of the catalogue. */
 import type { MetricName } from "./catalogue.ts";
-import { type Counters, lookupCount, statusCount, type TableCounters } from "./counters.ts";
-import type { CacheFigures, GaugeSources, StreamFigures } from "./gauge-sources.ts";
+import { lookupCount, statusCount, type TableCounters } from "./counter-rows.ts";
+import type { Counters } from "./counters.ts";
+import type {
+  CacheFigures,
+  GaugeSources,
+  NumberGauge,
+  StreamFigures,
+  WorkerFigures,
+} from "./gauge-sources.ts";
 import {
   fillSlots,
   kindSlots,
@@ -14,7 +21,7 @@ import {
   upstreamSlots,
 } from "./label-values.ts";
 import { type Latency, latencyBoundsSeconds } from "./latency.ts";
-import type { ProcessProbe } from "./process-probe.ts";
+import type { ProcessProbe, ThreadUse } from "./process-probe.ts";
 import type { StreamCounters } from "./stream-counters.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -32,6 +39,8 @@ export interface SampleSources {
   readonly streams: StreamCounters;
   readonly gauges: () => GaugeSources;
   readonly probe: ProcessProbe;
+  /** What each thread uses. */
+  readonly uses: readonly ThreadUse[];
   readonly version: string;
 }
 
@@ -142,11 +151,17 @@ function* errors({ counters }: SampleSources): Iterable<Sample> {
   }
 }
 
-function* loopLag({ probe }: SampleSources): Iterable<Sample> {
-  const { p50, p99, max } = probe.loopLag();
-  yield { labels: { quantile: "0.5" }, value: p50 };
-  yield { labels: { quantile: "0.99" }, value: p99 };
-  yield { labels: { quantile: "1" }, value: max };
+/** Of the thread that is furthest behind. */
+function* loopLag({ uses }: SampleSources): Iterable<Sample> {
+  const worst = (of: (use: ThreadUse) => number) => Math.max(0, ...uses.map(of));
+  yield { labels: { quantile: "0.5" }, value: worst(({ lag }) => lag.p50) };
+  yield { labels: { quantile: "0.99" }, value: worst(({ lag }) => lag.p99) };
+  yield { labels: { quantile: "1" }, value: worst(({ lag }) => lag.max) };
+}
+
+/** All threads together. */
+function summed(of: Exclude<keyof ThreadUse, "lag">): Collector {
+  return ({ uses }) => [{ labels: {}, value: uses.reduce((total, use) => total + use[of], 0) }];
 }
 
 function* cpu({ probe }: SampleSources): Iterable<Sample> {
@@ -154,7 +169,7 @@ function* cpu({ probe }: SampleSources): Iterable<Sample> {
 }
 
 /** A number somebody else owns; left out while nobody has registered it, or if it is no number. */
-function pulled(name: Exclude<keyof GaugeSources, "caches" | "streams">): Collector {
+function pulled(name: NumberGauge): Collector {
   return function* ({ gauges }) {
     const value = gauges()[name]?.();
     if (value !== undefined && Number.isFinite(value)) yield { labels: {}, value };
@@ -166,6 +181,13 @@ function cache(field: Exclude<keyof CacheFigures, "tier">): Collector {
     for (const figures of gauges().caches?.() ?? []) {
       if (Number.isFinite(figures[field])) yield { labels: { tier: figures.tier }, value: figures[field] };
     }
+  };
+}
+
+function worker(read: (figures: WorkerFigures) => number): Collector {
+  return function* ({ gauges }) {
+    for (const figures of gauges().workers?.() ?? [])
+      yield { labels: { worker: String(figures.worker) }, value: read(figures) };
   };
 }
 
@@ -238,13 +260,18 @@ export const collectors: Readonly<Record<MetricName, Collector>> = {
   dynatier_upstream_retries_total: upstreamRetries,
   dynatier_upstream_requests_in_flight: pulled("upstreamRequestsInFlight"),
   dynatier_unknown_outcomes_pending: pulled("unknownOutcomesPending"),
+  dynatier_worker_up: worker(({ isServing }) => (isServing ? 1 : 0)),
+  dynatier_worker_connections: worker(({ connections }) => connections),
+  dynatier_worker_busy_seconds_total: worker(({ busySeconds }) => busySeconds),
+  dynatier_worker_restarts_total: worker(({ restarts }) => restarts),
+  dynatier_worker_figures_late_total: pulled("workerFiguresLate"),
   dynatier_build_info: ({ version }) => [{ labels: { version, node_version: process.version }, value: 1 }],
   dynatier_process_start_time_seconds: single(() => performance.timeOrigin / 1000),
   dynatier_process_cpu_seconds_total: cpu,
   dynatier_process_resident_memory_bytes: single(() => process.memoryUsage.rss()),
-  dynatier_nodejs_heap_size_used_bytes: single(() => process.memoryUsage().heapUsed),
-  dynatier_nodejs_heap_size_total_bytes: single(() => process.memoryUsage().heapTotal),
-  dynatier_nodejs_external_memory_bytes: single(() => process.memoryUsage().external),
-  dynatier_nodejs_eventloop_busy_seconds_total: single(({ probe }) => probe.loopBusySeconds()),
+  dynatier_nodejs_heap_size_used_bytes: summed("heapUsedBytes"),
+  dynatier_nodejs_heap_size_total_bytes: summed("heapTotalBytes"),
+  dynatier_nodejs_external_memory_bytes: summed("externalBytes"),
+  dynatier_nodejs_eventloop_busy_seconds_total: summed("loopBusySeconds"),
   dynatier_nodejs_eventloop_lag_seconds: loopLag,
 };

@@ -53,6 +53,8 @@ test("series have exactly the labels of their row", async () => {
   metrics.gauges({ clientConnections: () => 3, clientReceivedBytes: () => 4, clientSentBytes: () => 5 });
   metrics.gauges({ upstreamRequestsInFlight: () => 6, unknownOutcomesPending: () => 7 });
   metrics.gauges({ streams: () => [{ table: "orders", lagMs: 250, shardsOpen: 2 }] });
+  const worker = { worker: 1, isServing: true, connections: 3, restarts: 0, busySeconds: 1 };
+  metrics.gauges({ workers: () => [worker], workerFiguresLate: () => 0 });
   metrics.streams.streamRecord("orders", "confirmed", 120);
   metrics.streams.streamPoll("orders", "records");
   metrics.streams.streamFlush("orders", "start");
