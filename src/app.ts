@@ -113,7 +113,7 @@ class DynatierApp implements App {
       identity &&
       redis?.joinOthers({
         ...{ settings, clock, versions, memory, far, log: this.#log, freshness: this.#freshness },
-        ...{ sender: identity.sender, streams: () => this.#supervisor },
+        ...{ ...identity, streams: () => this.#supervisor },
       });
     this.#supervisor = createSupervisor({
       settings,
@@ -171,14 +171,19 @@ class DynatierApp implements App {
     return explain(operation, input, this.#deadline(), this.#serving.deps);
   }
 
-  check(): Promise<TableCheck> {
-    const { tablesMax } = this.settings;
+  async check(): Promise<TableCheck> {
+    const { tablesMax, requestTimeoutMs } = this.settings;
     const { upstream, catalog } = this.#serving;
-    return checkTables({
-      ...{ upstream, tablesMax },
-      deadlineAtMs: () => this.#deadline(),
-      report: async (name) => this.#report(name, await catalog.schema(name, this.#deadline())),
-    });
+    const [redis, checked] = await Promise.all([
+      this.#others?.reach(requestTimeoutMs),
+      checkTables({
+        ...{ upstream, tablesMax },
+        deadlineAtMs: () => this.#deadline(),
+        report: async (name) => this.#report(name, await catalog.schema(name, this.#deadline())),
+      }),
+    ]);
+    const unreached = redis?.isUp === false ? [`Redis: ${redis.lastError ?? "no answer"}`] : [];
+    return { ...checked, redis, problems: [...unreached, ...checked.problems] };
   }
 
   #report(TableName: string, schema: TableSchema | undefined): TableReport {

@@ -2,11 +2,14 @@
 
 import type { TableReport } from "./admin/table-report.ts";
 import { parseReply, toBytes } from "./dynamodb/json-codec.ts";
+import type { StoreFacts } from "./redis/shared-store.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 
 export interface TableCheck {
   readonly problems: string[];
   readonly tables: TableReport[];
+  /** Undefined = there is none. */
+  readonly redis?: StoreFacts | undefined;
 }
 
 export interface TableCheckOptions {

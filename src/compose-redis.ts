@@ -1,6 +1,7 @@
 /** The part of the composition root that joins other nodes: what they share, memory over it, and the bus. */
 
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { VersionClock } from "./cache/coherence.ts";
 import type { MemoryTier } from "./cache/memory-tier.ts";
 import { RedisBarrier } from "./cache/redis-barrier.ts";
@@ -67,6 +68,7 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
     clock,
     log,
     logMessagesMax: settings.redisLogMessagesMax,
+    vouchWithinMs: settings.freshWithinMs,
     tagKeepMs: tagKeepMs(settings),
     isEpoch: isEpochTag,
   });
@@ -75,6 +77,7 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
     everything: everythingTag,
     guard: settings.writeGuard,
     degradedMaxAgeMs: settings.degradedMaxAgeMs,
+    landsWithinMs: settings.requestTimeoutMs + settings.unknownOutcomeMs,
     lookupTimeoutMs: settings.redisLookupTimeoutMs,
     queuedTagsMax: settings.redisQueuedTagsMax,
     entryBytesMax: settings.redisEntryBytesMax,
@@ -131,6 +134,7 @@ export interface OthersParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly sender: string;
+  readonly barrier: RedisBarrier;
   /** The main thread's. */
   readonly far: Far;
   readonly memory: MemoryTier;
@@ -147,6 +151,8 @@ export interface Others {
   readonly gauges: GaugeSources;
   start(): void;
   stop(): Promise<void>;
+  /** Tries to reach Redis, without hearing or telling anything. */
+  reach(withinMs: number): Promise<StoreFacts>;
   /**
    * For people.
    * @param sums what all threads have counted
@@ -166,9 +172,9 @@ export interface OthersReport extends StoreFacts {
 }
 
 export function joinOthers(parts: OthersParts): Others {
-  const { settings, versions, memory, freshness, streams, sender, clock, log, far } = parts;
-  const { store, cache } = far;
-  const isSettled = () => cache.changes.queued.tags === 0;
+  const { settings, versions, memory, freshness, streams, sender, barrier, clock, log, far } = parts;
+  const { store } = far;
+  const isSettled = () => !barrier.isRaised;
   let messages = 0;
   const bus = new Bus({
     ...{ store, sender, clock, log, freshness },
@@ -203,6 +209,12 @@ export function joinOthers(parts: OthersParts): Others {
       const stopped = bus.stop();
       await far.stop();
       await stopped;
+    },
+    reach: async (withinMs) => {
+      far.start();
+      const endMs = clock.nowMs() + withinMs;
+      while (!store.isUp && clock.nowMs() < endMs) await sleep(20);
+      return store.facts();
     },
     report: (sums) => ({
       ...store.facts(),

@@ -99,6 +99,20 @@ describe("three nodes with one Redis", () => {
     expect(fleet.upstream.count("GetItem")).toBe(before);
   });
 
+  it("`check` says how Redis is, and how it would be missed", async () => {
+    const { redis, problems } = await node(0).proxy.app.check();
+    expect(redis).toMatchObject({
+      isUp: true,
+      mode: "single",
+      server: expect.stringMatching(/^(redis|valkey) \d/),
+    });
+    expect(problems).toEqual([]);
+    const metrics = await (await fetch(`${node(0).proxy.adminUrl}/metrics`)).text();
+    expect(metrics).toMatch(/^dynatier_redis_up 1$/m);
+    expect(metrics).toMatch(/^dynatier_redis_lookups_total\{result="miss"\} [1-9]/m);
+    expect(metrics).toMatch(/^dynatier_peer_lag_seconds \d/m);
+  });
+
   it("the operator's invalidation reaches all", async () => {
     await fleet.around("PutItem", { Item: { ...Key("op"), v: { N: "1" } } });
     for (const { call } of fleet.nodes) await call("GetItem", { Key: Key("op") });

@@ -116,7 +116,7 @@ export function fleetCircumstances(random: Random, regime: Regime): FleetCircums
   return {
     nodes: random.pick([2, 2, 3, 4]),
     threads: random.pick([1, 1, 2]),
-    threadsApart: false,
+    threadsApart: true,
     shardsApart: false,
     masters: random.pick([1, 1, 3]),
     ...{ replicas, replicaLagMs: random.pick([1, 5]) },

@@ -110,6 +110,7 @@ export class FleetNode {
     const store = new ModelStore({
       ...this.#options.store,
       node: threadName,
+      vouchWithinMs: fleet.freshWithinMs,
       ...(thread > 0 && { onApplied: () => {} }),
     });
     let tiered: TieredCache | undefined;
@@ -132,6 +133,7 @@ export class FleetNode {
           ...{
             degradedMaxAgeMs: mutant?.shortLivedMs ?? fleet.degradedMaxAgeMs,
             lookupTimeoutMs: fleet.lookupTimeoutMs,
+            landsWithinMs: circumstances.deadlineMs + circumstances.unknownOutcomeMs,
           },
           ...{ queuedTagsMax: fleet.queuedTagsMax, entryBytesMax: 100_000, fillBytesMax: 1_000_000 },
           ...{ compressBytesMin: 0, ttlJitter: 0, random: () => random.next(), imageHash: entryHash },
@@ -160,7 +162,10 @@ export class FleetNode {
   #local(): LocalCache {
     return {
       apply: (message) => this.#apply(message),
-      forgetEverything: () => this.#versions.bump([everythingTag]),
+      forgetEverything: (reason) => {
+        if (reason === "start") this.#versions.expire([everythingTag]);
+        else this.#versions.bump([everythingTag]);
+      },
     };
   }
 

@@ -28,6 +28,10 @@ export class StoreAround implements SharedStore {
     return this.real.isUp;
   }
 
+  get identity(): string {
+    return this.real.identity;
+  }
+
   get mayEvict(): boolean {
     return this.real.mayEvict;
   }
