@@ -244,11 +244,7 @@ export function localCache(versions: VersionClock, memory: MemoryTier): LocalCac
         );
       if (!isKept) versions.bump(tagHashes, pendingForMs);
     },
-    forgetEverything: (reason) => {
-      // What changed before this node began is as settled as Redis says, which every look-up asks.
-      if (reason === "start") versions.expire([everythingTag]);
-      else versions.bump([everythingTag]);
-    },
+    forgetEverything: () => versions.bump([everythingTag]),
   };
 }
 

@@ -128,11 +128,6 @@ export class VersionClock {
     }
   }
 
-  /** Nothing that was stored or begun before is trusted, but nothing has changed: replicas need no time to settle. */
-  expire(tags: readonly TagRef[]): void {
-    for (const tag of tags) Atomics.add(this.#versions, 2 * (hashOf(tag) & this.#mask), 1);
-  }
-
   /** How many changes that this thread knows of, with unknown outcome, may still land. */
   pendingChanges(): number {
     const nowMs = this.#clock.nowMs();

@@ -26,7 +26,7 @@ export type BusGap =
 export interface LocalCache {
   /** Forgets what this message makes stale, but for an entry that shows its image. */
   apply(message: InvalidationMessage): void;
-  forgetEverything(reason: BusGap): void;
+  forgetEverything(): void;
 }
 
 /** What the bus reports as it happens. */

@@ -96,7 +96,7 @@ export class Bus {
       this.#position = tail;
       this.#reason = "renewed";
     }
-    local.forgetEverything(reason);
+    local.forgetEverything();
     recorder.gap?.(reason);
     if (reason === "start") return;
     this.#gaps += 1;

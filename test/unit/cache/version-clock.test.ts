@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bumpStep, VersionClock } from "../../../src/cache/coherence.ts";
+import { VersionClock } from "../../../src/cache/coherence.ts";
 import type { Tag } from "../../../src/cache/tier.ts";
 
 const tag = (name: string) => name as Tag;
@@ -100,13 +100,4 @@ describe("VersionClock", () => {
   it("wants a power of two", () => {
     for (const slots of [0, 3, 1000]) expect(() => start(slots)).toThrow(RangeError);
   });
-});
-
-it("expiring moves every stamp, and unsettles nothing", () => {
-  const clock = new VersionClock({ clock: { nowMs: () => 1_000 }, slots: 16 });
-  const tags = ["a" as Tag];
-  const before = clock.stamp(tags);
-  clock.expire(tags);
-  expect(clock.stamp(tags)).toBe(before + bumpStep);
-  expect(clock.unsettled(tags, 60_000)).toBe(false);
 });
