@@ -125,10 +125,12 @@ export class MemoryTier implements CacheTier {
     const stamp = this.#versions.stamp(tags);
     const stored = this.#entries.peek(key);
     if (stored === undefined || stored.stamp !== stamp || !shows(stored.entry)) return false;
+    // It will be gone soon, and what another tier has in its place may be older than what was just seen.
+    if (stored.ageMsMax !== undefined) return false;
     this.#versions.bump(changed);
     const expected = stamp + this.#versions.stepOf(changed, tags);
     // Another thread may have bumped in between (shared versions): then the entry dies with the old stamp.
-    if (this.#versions.stamp(tags) === expected) this.#put(key, stored.entry, expected, stored.ageMsMax);
+    if (this.#versions.stamp(tags) === expected) this.#put(key, stored.entry, expected);
     return true;
   }
 

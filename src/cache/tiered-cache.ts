@@ -146,8 +146,8 @@ export class TieredCache implements CacheTier {
    * @param renewed it may have forgotten something: then nothing that stands there is trusted
    */
   async contact(renewed: boolean): Promise<void> {
-    const { everything, memory, store, barrier, guard, landsWithinMs } = this.#options;
-    barrier.meet(store.identity);
+    const { everything, memory, guard, landsWithinMs } = this.#options;
+    this.meet();
     if (renewed) {
       // Marks may be lost whose writers are dead by now: what they announced may still land.
       const pendingForMs = guard === "require" ? landsWithinMs : 0;
@@ -157,6 +157,11 @@ export class TieredCache implements CacheTier {
       await this.writes.restore();
     }
     await this.changes.drain();
+  }
+
+  /** The servers that this thread is making contact with are the process' from now on. The first step of contact(). */
+  meet(): void {
+    this.#options.barrier.meet(this.#options.store.identity);
   }
 
   async close(): Promise<void> {

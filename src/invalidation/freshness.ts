@@ -23,7 +23,7 @@ export interface FreshnessOptions {
 
 /** What the gate knows of one table. Undefined = not followed. */
 export interface SourceSign {
-  /** Everything that happened before this moment of the clock has been applied. */
+  /** Everything that happened before this moment of the clock has been applied; −Infinity = nothing was heard yet. */
   readonly caughtUpAtMs: number;
 }
 
@@ -44,6 +44,7 @@ export class Freshness {
     const busMs = nowMs - this.#busCaughtUpAtMs > freshWithinMs ? degradedMaxAgeMs : Number.POSITIVE_INFINITY;
     const sign = this.#signs.get(tableId);
     if (sign === undefined) return required ? 0 : busMs;
+    if (required && sign.caughtUpAtMs === Number.NEGATIVE_INFINITY) return 0;
     const silentMs = nowMs - sign.caughtUpAtMs;
     if (lagMsMax > 0 && silentMs > lagMsMax) return 0;
     return silentMs > freshWithinMs ? degradedMaxAgeMs : busMs;

@@ -167,6 +167,10 @@ export class StreamSupervisor {
       const caughtUpAtMs = Number.NEGATIVE_INFINITY;
       followed = { schema, streamArn, source: undefined, isFollowing: false, caughtUpAtMs };
       this.#followed.set(schema.tableId, followed);
+      // Others may follow already, and what this node stores be as old as their silence: 1 this node starts · 2 the leader
+      // falls silent before it was heard here. Where following has failed here before, nobody may be able to.
+      if (leadership !== undefined && !this.#retryAtMs.has(schema.tableId))
+        this.#options.freshness.set(schema.tableId, { caughtUpAtMs });
     }
     if (leads && followed.source === undefined) {
       followed.source = follow(schema, streamArn);

@@ -15,6 +15,7 @@ import {
 } from "./fleet-mutant-stores.ts";
 
 const withoutEpoch = async ({ cache, bus, renewed }: Contacted) => {
+  cache.meet();
   if (renewed) {
     await cache.changes.send({ tags: [everythingTag], pendingForMs: 0 });
     await cache.writes.restore();

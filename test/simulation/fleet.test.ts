@@ -16,9 +16,9 @@ import { addUp } from "./run.ts";
 const only = process.env.SIM_SEED;
 const from = Number(process.env.SIM_FROM ?? 1);
 const regimes: readonly { readonly regime: Regime; readonly seeds: number; readonly hits: number }[] = [
-  { regime: "streamed", seeds: Number(process.env.SIM_SEEDS ?? 1000), hits: 0.15 },
-  { regime: "guarded", seeds: Number(process.env.SIM_SEEDS ?? 2000), hits: 0.15 },
-  { regime: "plain", seeds: Number(process.env.SIM_SEEDS ?? 2000), hits: 0.15 },
+  { regime: "streamed", seeds: Number(process.env.SIM_SEEDS ?? 600), hits: 0.15 },
+  { regime: "guarded", seeds: Number(process.env.SIM_SEEDS ?? 1200), hits: 0.15 },
+  { regime: "plain", seeds: Number(process.env.SIM_SEEDS ?? 1200), hits: 0.15 },
 ];
 
 describe.each(regimes)("several nodes, $regime", ({ regime, seeds, hits }) => {
