@@ -157,7 +157,10 @@ describe("workers", () => {
   it("stop answers what is under way in every worker, and refuses new connections", async () => {
     const { url, adminUrl } = await start({ drainMs: 5000 });
     const sides = await pin(url, adminUrl, { workers: 2, each: 1 });
-    const replies = sides.map(async ([at], n) => get(at!, `k-${n}`));
+    const replies = sides.map(([at], n) =>
+      at!.call("PutItem", { TableName, Item: { ...itemOf(`k-${n}`, 1), slow: { S: "yes" } } }),
+    );
+    await upstream.slowArrived(sides.length);
     const stopped = app?.stop();
     for (const { status } of await Promise.all(replies)) expect(status).toBe(200);
     await stopped;

@@ -3,16 +3,20 @@
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parentPort, Worker, workerData } from "node:worker_threads";
 
 export const FAST_TABLE = "fast";
 const role = "fast upstream";
+const slowMs = 500;
 
 export interface FastUpstream {
   readonly url: string;
   /** Waits until a write to the partition "late" has come. */
   lateArrived(): Promise<void>;
+  /** Waits until so many writes of items with the attribute "slow" have come; they are answered half a second later. */
+  slowArrived(count: number): Promise<void>;
   /** Has it land, although whoever sent it may be gone. */
   landLate(): Promise<void>;
   close(): Promise<void>;
@@ -22,14 +26,19 @@ export async function startFastUpstream(): Promise<FastUpstream> {
   const thread = new Worker(fileURLToPath(import.meta.url), { workerData: role });
   const arrived = Promise.withResolvers<void>();
   const landed = Promise.withResolvers<void>();
+  let slow = 0;
   thread.on("message", (message) => {
     if (message === "arrived") arrived.resolve();
     if (message === "landed") landed.resolve();
+    if (message === "slow") slow += 1;
   });
   const [port] = await once(thread, "message");
   return {
     url: `http://127.0.0.1:${port}`,
     lateArrived: () => arrived.promise,
+    async slowArrived(count) {
+      while (slow < count) await sleep(5);
+    },
     async landLate() {
       thread.postMessage("land");
       await landed.promise;
@@ -74,7 +83,12 @@ function serveTable(): void {
   });
   const server = createServer(async (incoming, outgoing) => {
     const operation = String(incoming.headers["x-amz-target"]).split(".")[1] ?? "";
-    const reply = answers[operation]?.(JSON.parse(await textOf(incoming)));
+    const input: Input = JSON.parse(await textOf(incoming));
+    const reply = answers[operation]?.(input);
+    if (input.Item?.slow !== undefined) {
+      parentPort?.postMessage("slow");
+      await sleep(slowMs);
+    }
     if (reply === undefined) return; // Never answered.
     const body = JSON.stringify(reply);
     outgoing.writeHead(200, {

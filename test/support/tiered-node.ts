@@ -24,6 +24,7 @@ export interface NodeWishes {
   readonly queuedTagsMax?: number;
   readonly degradedMaxAgeMs?: number;
   readonly entryBytesMax?: number;
+  readonly landsWithinMs?: number;
   /** Of a process with several threads. */
   readonly barrier?: RedisBarrier;
 }
@@ -60,7 +61,7 @@ export class TieredNode {
       ...{ memory: this.memory, store: this.store, clock, barrier: this.barrier, everything },
       ...{ sender: `node${nodes}`, thread: 0, guard: wishes.guard ?? "auto", ...timeouts },
       degradedMaxAgeMs: wishes.degradedMaxAgeMs ?? 2_000,
-      landsWithinMs: 500,
+      landsWithinMs: wishes.landsWithinMs ?? 500,
       queuedTagsMax: wishes.queuedTagsMax ?? 100,
       ...{ entryBytesMax: wishes.entryBytesMax ?? 100_000, fillBytesMax: 1_000_000, compressBytesMin: 1_000 },
       ...{ ttlJitter: 0.1, random: Math.random, imageHash: hashOfBody },
