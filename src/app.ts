@@ -9,6 +9,7 @@ import { MemoryTier } from "./cache/memory-tier.ts";
 import { SingleFlight } from "./cache/single-flight.ts";
 import type { CacheTier } from "./cache/tier.ts";
 import { packageVersion } from "./cli/version.ts";
+import { type CallerKeys, openCallerKeys } from "./compose-auth.ts";
 import type { Others } from "./compose-redis.ts";
 import { createFreshness, createSupervisor, streamFigures } from "./compose-streams.ts";
 import { isLoopbackHost } from "./config/loopback.ts";
@@ -37,6 +38,8 @@ export interface App {
   start(): Promise<{ url: string; adminUrl: string; upstream: string }>;
   /** Drains within drainMs and closes everything. May be called without start. */
   stop(): Promise<void>;
+  /** Reads the keys file again; if it is wrong, says so in the log and keeps the keys it has. */
+  reloadKeys(): Promise<void>;
   /** The plan of a request; only DescribeTable is sent. */
   explain(operation: string, input: Input): Promise<Record<string, unknown>>;
   /** Reaches the upstream and says how each of its tables is cached. */
@@ -45,14 +48,16 @@ export interface App {
 
 /** Builds the proxy. Nothing listens before start; an embedded upstream runs at once. */
 export async function createApp(settings: Settings): Promise<App> {
+  const callers = await openCallerKeys(settings, createLogger(settings.logLevel));
   const embedded = settings.upstream === "embedded" ? await startEmbedded() : undefined;
   const redis = settings.redis === undefined ? undefined : await import("./compose-redis.ts");
-  return new DynatierApp(settings, embedded, redis);
+  return new DynatierApp(settings, embedded, redis, callers);
 }
 
 class DynatierApp implements App {
   readonly settings: Settings;
   readonly #embedded: Embedded | undefined;
+  readonly #callers: CallerKeys | undefined;
   readonly #log;
   readonly #metrics;
   readonly #upstream;
@@ -71,10 +76,12 @@ class DynatierApp implements App {
     settings: Settings,
     embedded: Embedded | undefined,
     redis: typeof import("./compose-redis.ts") | undefined,
+    callers: CallerKeys | undefined,
   ) {
     const clock = systemClock;
     this.settings = settings;
     this.#embedded = embedded;
+    this.#callers = callers;
     this.#log = createLogger(settings.logLevel);
     this.#metrics = createMetrics({ tablesMax: settings.metricsTablesMax, version: packageVersion() });
     this.#upstream = createDynamoDbClient({
@@ -165,6 +172,10 @@ class DynatierApp implements App {
     this.#metrics.close();
   }
 
+  async reloadKeys(): Promise<void> {
+    await this.#callers?.reload();
+  }
+
   explain(operation: string, input: Input): Promise<Record<string, unknown>> {
     return explain(operation, input, this.#deadline(), this.#deps);
   }
@@ -228,6 +239,7 @@ class DynatierApp implements App {
       keepAliveMs: settings.keepAliveMs,
       drainMs: settings.drainMs,
       loopbackOnly: isLoopbackHost(settings.host),
+      authenticator: this.#callers,
       tls,
       clock: this.#deps.clock,
       recorder: this.#metrics,
