@@ -34,7 +34,8 @@ export const remedies = (): string =>
         "Redis: log (every node reads it)",
         "Most of its cost is waking each node for each message, not the messages: fewer, larger nodes" +
           " with more `workers` (a process reads the log once). `redisLogPauseMs` of some milliseconds " +
-          "lets messages gather and is far below what the contract allows. `streams: off` with the guard tells each write once instead of twice, where " +
+          "lets messages gather and is far below what the contract allows. `streams: off` with the " +
+          "guard tells each write once instead of twice, where " +
           "nobody writes around dynatier. Several logs, by bucket of tags, over the masters of a " +
           "Cluster are possible (messages commute) and not built",
       ],

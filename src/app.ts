@@ -1,74 +1,86 @@
 /** The composition root: the only place that constructs everything and sees all settings. */
 
-import { readFileSync } from "node:fs";
+import { extname } from "node:path";
 import { invalidate } from "./admin/invalidation.ts";
 import { type AdminServer, createAdminServer } from "./admin/server.ts";
 import { reportTable, type TableReport } from "./admin/table-report.ts";
 import { VersionClock } from "./cache/coherence.ts";
-import { MemoryTier } from "./cache/memory-tier.ts";
-import { SingleFlight } from "./cache/single-flight.ts";
-import type { CacheTier } from "./cache/tier.ts";
+import { checkTables, type TableCheck } from "./check-tables.ts";
+import { UsageError } from "./cli/command.ts";
 import { packageVersion } from "./cli/version.ts";
 import { type CallerKeys, openCallerKeys } from "./compose-auth.ts";
-import type { Others } from "./compose-redis.ts";
-import { createFreshness, createSupervisor, streamFigures } from "./compose-streams.ts";
-import { isLoopbackHost } from "./config/loopback.ts";
+import type { FarIdentity, Others } from "./compose-redis.ts";
+import { createSupervisor, freshnessOptions, streamFigures } from "./compose-streams.ts";
 import type { Settings } from "./config/settings.ts";
 import { ruleFor } from "./config/table-rules.ts";
-import { parseReply, toBytes } from "./dynamodb/json-codec.ts";
 import type { Input, TableSchema } from "./dynamodb/model.ts";
-import type { Freshness } from "./invalidation/freshness.ts";
-import { applyTableChange } from "./invalidation/invalidator.ts";
+import { Freshness } from "./invalidation/freshness.ts";
+import { applyChange } from "./invalidation/invalidator.ts";
 import type { StreamSupervisor } from "./invalidation/stream-supervisor.ts";
-import { createMetrics } from "./metrics/registry.ts";
-import type { Deps } from "./proxy/deps.ts";
+import { everythingTag } from "./invalidation/tags.ts";
+import type { GaugeSources } from "./metrics/gauge-sources.ts";
+import { createMetrics, type Metrics } from "./metrics/registry.ts";
 import { explain } from "./proxy/explain.ts";
-import { DynamoHttpServer } from "./proxy/http-server.ts";
-import type { Loaded } from "./proxy/loaded.ts";
-import { handle } from "./proxy/pipeline.ts";
-import { createDynamoDbClient } from "./upstream/dynamodb-client.ts";
+import { createServer, createServing, type Serving, servingGauges } from "./serving.ts";
 import { type Embedded, startEmbedded } from "./upstream/embedded.ts";
-import { TableCatalog } from "./upstream/table-catalog.ts";
+import { TableVersions } from "./upstream/table-versions.ts";
 import { systemClock } from "./util/clock.ts";
 import { createLogger } from "./util/log.ts";
+import { portSharingProblem } from "./workers/port-sharing.ts";
+import { PostedFreshness } from "./workers/posted-freshness.ts";
+import { WorkerPool } from "./workers/worker-pool.ts";
 
 export interface App {
   readonly settings: Settings;
+  /** The keys that callers sign with, which can be read anew; undefined with `auth: none`. */
+  readonly callers: CallerKeys | undefined;
   /** Listens. Gives the addresses to call, and the upstream's as far as it has one. */
   start(): Promise<{ url: string; adminUrl: string; upstream: string }>;
   /** Drains within drainMs and closes everything. May be called without start. */
   stop(): Promise<void>;
-  /** Reads the keys file again; if it is wrong, says so in the log and keeps the keys it has. */
-  reloadKeys(): Promise<void>;
   /** The plan of a request; only DescribeTable is sent. */
   explain(operation: string, input: Input): Promise<Record<string, unknown>>;
   /** Reaches the upstream and says how each of its tables is cached. */
-  check(): Promise<{ problems: string[]; tables: TableReport[] }>;
+  check(): Promise<TableCheck>;
 }
 
-/** Builds the proxy. Nothing listens before start; an embedded upstream runs at once. */
+/**
+ * Builds the proxy. Nothing listens before start; an embedded upstream runs at once.
+ * @throws UsageError if there are to be several workers and they cannot share a port here
+ */
 export async function createApp(settings: Settings): Promise<App> {
-  const callers = await openCallerKeys(settings, createLogger(settings.logLevel));
+  const { workers, host } = settings;
+  const problem = workers > 1 ? await portSharingProblem(host) : undefined;
+  if (problem !== undefined) {
+    const why = "their threads would listen on one port, which this system or Node.js does not offer";
+    throw new UsageError(`\`workers\` cannot be ${workers}: ${why} (${problem}); set it to 1`);
+  }
+  const callers = await openCallerKeys(settings);
   const embedded = settings.upstream === "embedded" ? await startEmbedded() : undefined;
   const redis = settings.redis === undefined ? undefined : await import("./compose-redis.ts");
   return new DynatierApp(settings, embedded, redis, callers);
 }
 
+/** What answers clients: this thread's server, or the worker threads'. */
+interface Front {
+  start(host: string, port: number): Promise<string>;
+  stop(): Promise<void>;
+}
+
 class DynatierApp implements App {
   readonly settings: Settings;
+  readonly callers: CallerKeys | undefined;
   readonly #embedded: Embedded | undefined;
-  readonly #callers: CallerKeys | undefined;
   readonly #log;
-  readonly #metrics;
-  readonly #upstream;
-  readonly #catalog: TableCatalog;
-  readonly #memory: MemoryTier;
-  readonly #cache: CacheTier;
-  readonly #others: Others | undefined;
-  readonly #deps: Deps;
+  readonly #metrics: Metrics;
+  /** Everything that serves requests where this thread works alone. Otherwise it follows, invalidates and reports. */
+  readonly #serving: Serving;
   readonly #freshness: Freshness;
+  readonly #others: Others | undefined;
   readonly #supervisor: StreamSupervisor;
-  readonly #server: DynamoHttpServer;
+  readonly #front: Front;
+  readonly #pool: WorkerPool | undefined;
+  readonly #gauges: GaugeSources;
   readonly #admin: AdminServer;
   #state: "new" | "ready" | "stopping" = "new";
 
@@ -79,80 +91,72 @@ class DynatierApp implements App {
     callers: CallerKeys | undefined,
   ) {
     const clock = systemClock;
+    const isAlone = settings.workers === 1;
     this.settings = settings;
+    this.callers = callers;
     this.#embedded = embedded;
-    this.#callers = callers;
     this.#log = createLogger(settings.logLevel);
     this.#metrics = createMetrics({ tablesMax: settings.metricsTablesMax, version: packageVersion() });
-    this.#upstream = createDynamoDbClient({
-      upstream: embedded?.url ?? settings.upstream,
-      region: settings.region,
-      endpointMode: settings.awsEndpointMode,
-      accountId: settings.awsAccountId,
-      connectionsMax: settings.upstreamConnections,
-      queuedMax: settings.upstreamQueuedMax,
-      clock,
-      recorder: this.#metrics,
-    });
     const versions = new VersionClock({ clock, slots: settings.slots });
-    const { cacheBytesMax: bytesMax, entryBytesMax } = settings;
-    this.#memory = new MemoryTier({ versions, clock, bytesMax, entryBytesMax });
-    this.#freshness = createFreshness(settings, clock);
-    this.#others = redis?.joinOthers({
-      ...{ settings, clock, versions, log: this.#log, memory: this.#memory, freshness: this.#freshness },
-      ...{ sender: redis.newSender(), thread: 0, barrier: new redis.RedisBarrier(1, 0) },
-      streams: () => this.#supervisor,
-    });
-    this.#cache = this.#others?.far.cache ?? this.#memory;
-    this.#catalog = new TableCatalog({
-      upstream: this.#upstream,
-      clock,
-      refreshMs: settings.schemaRefreshMs,
-      tablesMax: settings.tablesMax,
-      onChange: (old) => {
-        void applyTableChange(old, versions.pendingForMs(), this.#cache, this.#metrics);
-        this.#log.info({ table: old.TableName }, "the table was changed: what was cached of it is dropped");
-      },
-    });
-    this.#deps = {
-      upstream: this.#upstream,
-      schemas: this.#catalog,
-      cache: this.#cache,
-      flights: new SingleFlight<Loaded>({ clock, waitersMax: settings.waitersMax }),
-      clock,
-      recorder: this.#metrics,
+    const tableVersions = new TableVersions();
+    this.#freshness = isAlone
+      ? new Freshness(freshnessOptions(settings, clock))
+      : new PostedFreshness(freshnessOptions(settings, clock), (signs, bus) =>
+          this.#pool?.postSigns(signs, bus),
+        );
+    const identity = redis?.newIdentity(settings.workers);
+    this.#serving = createServing({
+      ...{ settings, clock, versions, tableVersions, metrics: this.#metrics, log: this.#log },
+      upstreamUrl: embedded?.url ?? settings.upstream,
       freshness: this.#freshness,
-      ruleFor: (TableName) => ruleFor(TableName, settings),
-      isGuarded: ({ tableId }) => !this.#freshness.isFollowed(tableId),
-      unknownOutcomeMs: settings.unknownOutcomeMs,
-    };
+      // Beside workers this thread answers nobody: its tier has room for nothing and moves the versions that all share.
+      bytesMax: isAlone ? settings.cacheBytesMax : 1,
+      createFar: identity && ((parts) => redis?.createFar({ ...parts, ...identity, thread: 0 })),
+    });
+    // From here on, the sources of changes that there are once a process: others, streams, dead workers, the operator.
+    const { far, memory } = this.#serving;
+    this.#others =
+      far &&
+      identity &&
+      redis?.joinOthers({
+        ...{ settings, clock, versions, memory, far, log: this.#log, freshness: this.#freshness },
+        ...{ ...identity, streams: () => this.#supervisor },
+      });
     this.#supervisor = createSupervisor({
       settings,
-      deps: this.#deps,
-      catalog: this.#catalog,
+      deps: this.#serving.deps,
+      catalog: this.#serving.catalog,
       freshness: this.#freshness,
       metrics: this.#metrics,
       log: this.#log,
       turns: this.#others?.turns,
     });
-    this.#server = this.#buildServer();
+    if (isAlone) {
+      const server = createServer(settings, this.#serving, callers, this.#log);
+      this.#front = server;
+      this.#gauges = servingGauges(this.#serving, server, versions);
+    } else {
+      this.#pool = this.#buildPool(versions, tableVersions, identity);
+      this.#front = this.#pool;
+      if (callers) callers.onChange = (keys) => this.#pool?.postKeys(keys);
+      this.#metrics.threads(this.#pool);
+      this.#gauges = this.#pool.gaugeSources({
+        ...far?.gauges,
+        unknownOutcomesPending: () => versions.pendingChanges(),
+        upstreamRequestsInFlight: () => this.#serving.upstream.stats().inFlight,
+      });
+    }
     this.#admin = this.#buildAdmin();
     this.#metrics.gauges({
-      caches: () => [{ tier: "memory", ...this.#memory.stats() }],
-      streams: () => streamFigures(this.#catalog, this.#supervisor, this.#freshness),
-      requestsInFlight: () => this.#server.inFlight,
-      waitingCallers: () => this.#deps.flights.waiting,
-      clientConnections: () => this.#server.sockets.open,
-      clientReceivedBytes: () => this.#server.sockets.receivedBytes,
-      clientSentBytes: () => this.#server.sockets.sentBytes,
-      unknownOutcomesPending: () => versions.pendingChanges(),
-      upstreamRequestsInFlight: () => this.#upstream.stats().inFlight,
+      ...this.#gauges,
+      ...this.#others?.gauges,
+      streams: () => streamFigures(this.#serving.catalog, this.#supervisor, this.#freshness),
     });
   }
 
   async start(): Promise<{ url: string; adminUrl: string; upstream: string }> {
     const { host, port, adminHost, adminPort } = this.settings;
-    const url = await this.#server.start(host, port);
+    const url = await this.#front.start(host, port);
     const admin = await this.#admin.start(adminHost, adminPort);
     this.#others?.start();
     this.#supervisor.start();
@@ -162,37 +166,32 @@ class DynatierApp implements App {
 
   async stop(): Promise<void> {
     this.#state = "stopping";
-    await this.#server.stop();
+    await this.#front.stop();
     await this.#admin.stop();
     await this.#supervisor.stop();
     await this.#others?.stop();
-    await this.#upstream.close();
-    await this.#cache.close();
+    await this.#serving.close();
     await this.#embedded?.close();
     this.#metrics.close();
   }
 
-  async reloadKeys(): Promise<void> {
-    await this.#callers?.reload();
-  }
-
   explain(operation: string, input: Input): Promise<Record<string, unknown>> {
-    return explain(operation, input, this.#deadline(), this.#deps);
+    return explain(operation, input, this.#deadline(), this.#serving.deps);
   }
 
-  async check(): Promise<{ problems: string[]; tables: TableReport[] }> {
-    try {
-      const names = await this.#listTables();
-      const tables = await Promise.all(
-        names.map(async (name) => this.#report(name, await this.#catalog.schema(name, this.#deadline()))),
-      );
-      const problems = tables
-        .filter(({ why }) => why.startsWith("it cannot be described"))
-        .map(({ table, why }) => `${table}: ${why}`);
-      return { problems, tables };
-    } catch (error) {
-      return { problems: [error instanceof Error ? error.message : String(error)], tables: [] };
-    }
+  async check(): Promise<TableCheck> {
+    const { tablesMax, requestTimeoutMs } = this.settings;
+    const { upstream, catalog } = this.#serving;
+    const [redis, checked] = await Promise.all([
+      this.#others?.reach(requestTimeoutMs),
+      checkTables({
+        ...{ upstream, tablesMax },
+        deadlineAtMs: () => this.#deadline(),
+        report: async (name) => this.#report(name, await catalog.schema(name, this.#deadline())),
+      }),
+    ]);
+    const unreached = redis?.isUp === false ? [`Redis: ${redis.lastError ?? "no answer"}`] : [];
+    return { ...checked, redis, problems: [...unreached, ...checked.problems] };
   }
 
   #report(TableName: string, schema: TableSchema | undefined): TableReport {
@@ -200,49 +199,42 @@ class DynatierApp implements App {
     return reportTable(TableName, schema, ruleFor(TableName, this.settings), stream);
   }
 
-  async #listTables(): Promise<string[]> {
-    const names: string[] = [];
-    let ExclusiveStartTableName: unknown;
-    do {
-      const reply = await this.#upstream.send({
-        target: "DynamoDB_20120810.ListTables",
-        body: toBytes({ ExclusiveStartTableName }),
-        idempotent: true,
-        deadlineAtMs: this.#deadline(),
-      });
-      const body = parseReply(reply.body);
-      if (reply.status !== 200) throw new Error(`ListTables was refused: ${JSON.stringify(body)}`);
-      if (Array.isArray(body.TableNames)) names.push(...body.TableNames.map(String));
-      ExclusiveStartTableName = body.LastEvaluatedTableName;
-    } while (ExclusiveStartTableName !== undefined && names.length < this.settings.tablesMax);
-    return names;
-  }
-
-  #buildServer(): DynamoHttpServer {
+  #buildPool(
+    versions: VersionClock,
+    tableVersions: TableVersions,
+    identity: FarIdentity | undefined,
+  ): WorkerPool {
     const { settings } = this;
-    const { tlsCert, tlsKey, tlsClientCa } = settings;
-    const pem = (path: string) => readFileSync(path, "utf8");
-    const tls =
-      tlsCert === undefined || tlsKey === undefined
-        ? undefined
-        : {
-            cert: pem(tlsCert),
-            key: pem(tlsKey),
-            clientCa: tlsClientCa === undefined ? undefined : pem(tlsClientCa),
-          };
-    return new DynamoHttpServer({
-      handle: (call) => handle(call, this.#deps),
-      region: settings.region,
-      requestTimeoutMs: settings.requestTimeoutMs,
-      bodyBytesMax: settings.bodyBytesMax,
-      inFlightMax: settings.inFlightMax,
-      keepAliveMs: settings.keepAliveMs,
+    const { deps, catalog } = this.#serving;
+    return new WorkerPool({
+      workers: settings.workers,
+      // Beside this file, in the sources as in what is built from them.
+      entry: new URL(`./worker-main${extname(import.meta.url)}`, import.meta.url),
+      boot: () => ({
+        settings,
+        upstreamUrl: this.#embedded?.url ?? settings.upstream,
+        versions: versions.shared,
+        tableVersions: tableVersions.shared,
+        keys: this.callers?.keys,
+        signs: this.#freshness instanceof PostedFreshness ? this.#freshness.signs : [],
+        far: identity && { sender: identity.sender, barrier: identity.barrier.shared },
+      }),
+      describe: async (reference) => {
+        const schema = await catalog.schema(reference, this.#deadline());
+        // A table that is gone was dropped here, and its version raised: there is nothing else to tell.
+        return schema === undefined ? { kind: "failed" } : { kind: "table", schema };
+      },
+      refresh: (reference) => void catalog.refresh(reference),
+      onDeath: async (worker) => {
+        const tags = [everythingTag];
+        const { unknownOutcomeMs: pendingForMs, recorder, cache } = deps;
+        await applyChange({ table: "", source: "unknown_outcome", tags, pendingForMs }, cache, recorder);
+        // What it had yet to tell Redis is told with this, or waits in this thread.
+        identity?.barrier.lowerFor(worker);
+      },
+      tablesMax: settings.metricsTablesMax,
       drainMs: settings.drainMs,
-      loopbackOnly: isLoopbackHost(settings.host),
-      authenticator: this.#callers,
-      tls,
-      clock: this.#deps.clock,
-      recorder: this.#metrics,
+      clock: deps.clock,
       log: this.#log,
     });
   }
@@ -252,22 +244,26 @@ class DynatierApp implements App {
       metrics: this.#metrics,
       adminToken: this.settings.adminToken,
       log: this.#log,
-      ready: () => ({
-        ready: this.#state === "ready",
-        reason: this.#state === "ready" ? "serving" : `${this.#state}`,
-      }),
+      ready: () => this.#readiness(),
       status: () => this.#status(),
       tables: () => this.#tables(),
       invalidate: (request) =>
         invalidate(request, {
-          cache: this.#cache,
+          cache: this.#serving.deps.cache,
           recorder: this.#metrics,
-          describe: async (reference) => this.#catalog.schema(reference, this.#deadline()),
+          describe: async (reference) => this.#serving.catalog.schema(reference, this.#deadline()),
         }),
     });
   }
 
-  #status(): object {
+  #readiness(): { ready: boolean; reason: string } {
+    if (this.#state !== "ready") return { ready: false, reason: this.#state };
+    if (this.#pool?.serving === 0) return { ready: false, reason: "no worker serves" };
+    return { ready: true, reason: "serving" };
+  }
+
+  async #status(): Promise<object> {
+    await this.#metrics.gather();
     const { upstream, region, workers } = this.settings;
     return {
       version: packageVersion(),
@@ -276,16 +272,18 @@ class DynatierApp implements App {
       region,
       workers,
       uptimeSeconds: Math.round(process.uptime()),
-      requestsInFlight: this.#server.inFlight,
-      memory: this.#memory.stats(),
-      redis: this.#others?.report(),
+      requestsInFlight: this.#gauges.requestsInFlight?.(),
+      memory: this.#gauges.caches?.().find(({ tier }) => tier === "memory"),
+      redis: this.#others?.report(this.#gauges),
+      ...(this.#pool !== undefined && { threads: this.#pool.report() }),
       totals: this.#metrics.snapshot().total,
     };
   }
 
-  #tables(): readonly object[] {
+  async #tables(): Promise<readonly object[]> {
+    await this.#metrics.gather();
     const figures = new Map(this.#metrics.snapshot().tables.map((one) => [one.table, one]));
-    return this.#catalog.known().map((schema) => {
+    return this.#serving.catalog.known().map((schema) => {
       const { TableName } = schema;
       return {
         ...this.#report(TableName, schema),

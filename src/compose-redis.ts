@@ -1,11 +1,11 @@
 /** The part of the composition root that joins other nodes: what they share, memory over it, and the bus. */
 
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { VersionClock } from "./cache/coherence.ts";
 import type { MemoryTier } from "./cache/memory-tier.ts";
 import { RedisBarrier } from "./cache/redis-barrier.ts";
-import type { RedisFillCounts } from "./cache/redis-fills.ts";
-import { type FarResult, TieredCache } from "./cache/tiered-cache.ts";
+import { TieredCache } from "./cache/tiered-cache.ts";
 import type { StreamTurns } from "./compose-streams.ts";
 import type { Settings } from "./config/settings.ts";
 import { Bus } from "./invalidation/bus.ts";
@@ -15,6 +15,7 @@ import { storedCheckpoint } from "./invalidation/stream-checkpoint.ts";
 import { StreamLeader } from "./invalidation/stream-leader.ts";
 import type { StreamSupervisor } from "./invalidation/stream-supervisor.ts";
 import { everythingTag, isEpochTag } from "./invalidation/tags.ts";
+import { currentGauges, type GaugeSources, growingGauges } from "./metrics/gauge-sources.ts";
 import { entryHash } from "./proxy/image-hash.ts";
 import { createRedisStore } from "./redis/redis-store.ts";
 import type { SharedStore, StoreFacts } from "./redis/shared-store.ts";
@@ -23,9 +24,16 @@ import type { Logger } from "./util/log.ts";
 
 export { RedisBarrier };
 
-/** A name for this process in the log; no other has it. */
-export function newSender(): string {
-  return randomBytes(9).toString("base64url");
+/** What all threads of a process have in common towards the nodes that share Redis. */
+export interface FarIdentity {
+  /** Its name in the log; no other has it. */
+  readonly sender: string;
+  readonly barrier: RedisBarrier;
+}
+
+/** @param workers setting; the main thread counts as thread 0, and as the only one where there is one worker */
+export function newIdentity(workers: number): FarIdentity {
+  return { sender: randomBytes(9).toString("base64url"), barrier: new RedisBarrier(workers + 1, 0) };
 }
 
 export interface FarParts {
@@ -47,6 +55,8 @@ export interface Far {
   /** @param onContact what else has to happen before Redis counts as up (Bus.reposition, in one thread of the process) */
   start(onContact?: (renewed: boolean) => Promise<void>): void;
   stop(): Promise<void>;
+  /** What this thread has counted. */
+  readonly gauges: GaugeSources;
 }
 
 export function createFar({ settings, clock, log, memory, barrier, sender, thread }: FarParts): Far {
@@ -58,6 +68,7 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
     clock,
     log,
     logMessagesMax: settings.redisLogMessagesMax,
+    vouchWithinMs: settings.freshWithinMs,
     tagKeepMs: tagKeepMs(settings),
     isEpoch: isEpochTag,
   });
@@ -66,6 +77,7 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
     everything: everythingTag,
     guard: settings.writeGuard,
     degradedMaxAgeMs: settings.degradedMaxAgeMs,
+    landsWithinMs: settings.requestTimeoutMs + settings.unknownOutcomeMs,
     lookupTimeoutMs: settings.redisLookupTimeoutMs,
     queuedTagsMax: settings.redisQueuedTagsMax,
     entryBytesMax: settings.redisEntryBytesMax,
@@ -75,38 +87,77 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
     random: Math.random,
     imageHash: entryHash,
   });
-  return {
-    store,
-    cache,
+  let warned = false;
+  const far: Far = {
+    ...{ store, cache },
+    gauges: farGauges(cache),
     start: (onContact) =>
       store.start(async (renewed) => {
         await cache.contact(renewed);
         await onContact?.(renewed);
+        const { evictionPolicy } = store.facts();
+        if (thread !== 0 || warned || evictionPolicy !== "volatile-ttl") return;
+        warned = true;
+        log.warn(
+          { evictionPolicy },
+          "this eviction policy removes first what decides over hits: set maxmemory-policy to allkeys-lru or allkeys-lfu",
+        );
       }),
     stop: async () => {
       await cache.close();
       await store.close();
     },
   };
+  return far;
 }
 
-export interface OthersParts extends FarParts {
+function farGauges({ lookups, fills, changes, writes }: TieredCache): GaugeSources {
+  return {
+    redisHits: () => lookups.hit,
+    redisMisses: () => lookups.miss,
+    redisUnavailable: () => lookups.unavailable,
+    redisFillsStored: () => fills.counts.stored,
+    redisFillsFailed: () => fills.counts.failed,
+    redisFillsDropped: () => fills.counts.dropped,
+    redisFillsTooLarge: () => fills.counts.tooLarge,
+    redisFillBytes: () => fills.bytes,
+    redisChangesAcknowledged: () => changes.counts.acknowledged,
+    redisChangesUnacknowledged: () => changes.counts.unacknowledged,
+    redisQueuedTags: () => changes.queued.tags,
+    redisMarksPlaced: () => writes.counts.placed,
+    redisMarksFailed: () => writes.counts.failed,
+  };
+}
+
+export interface OthersParts {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sender: string;
+  readonly barrier: RedisBarrier;
+  /** The main thread's. */
+  readonly far: Far;
+  readonly memory: MemoryTier;
   readonly versions: VersionClock;
   readonly freshness: Freshness;
   /** How far the streams that this node leads are, and what others say of those that they lead (StreamSupervisor). */
   readonly streams: () => Pick<StreamSupervisor, "signs" | "hear">;
 }
 
-/** All that one thread of the process does about other nodes: its own cache, and what is heard for the whole process. */
+/** What the main thread does about other nodes, for the whole process. */
 export interface Others {
-  readonly far: Far;
-  readonly bus: Bus;
   /** How nodes take turns in reading streams. */
   readonly turns: StreamTurns;
+  readonly gauges: GaugeSources;
   start(): void;
   stop(): Promise<void>;
-  /** For people. */
-  report(): OthersReport;
+  /** Tries to reach Redis, without hearing or telling anything. */
+  reach(withinMs: number): Promise<StoreFacts>;
+  /**
+   * For people.
+   * @param sums what all threads have counted
+   */
+  report(sums: GaugeSources): OthersReport;
 }
 
 export interface OthersReport extends StoreFacts {
@@ -116,34 +167,39 @@ export interface OthersReport extends StoreFacts {
   readonly hearingLagMs: number | undefined;
   /** Times that it had to forget everything. */
   readonly gaps: number;
-  readonly lookups: Readonly<Record<FarResult, number>>;
-  readonly fills: Readonly<RedisFillCounts>;
-  readonly changes: Readonly<Record<"acknowledged" | "unacknowledged", number>>;
-  readonly marks: Readonly<Record<"placed" | "failed", number>>;
-  readonly queuedTags: number;
+  /** Since the start, all threads together: the figures that /metrics has. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 export function joinOthers(parts: OthersParts): Others {
-  const { versions, memory, freshness, streams, sender, clock, log } = parts;
-  const far = createFar(parts);
+  const { settings, versions, memory, freshness, streams, sender, barrier, clock, log, far } = parts;
+  const { store } = far;
+  const isSettled = () => !barrier.isRaised;
+  let messages = 0;
   const bus = new Bus({
-    ...{ store: far.store, sender, clock, log, freshness },
+    ...{ store, sender, clock, log, freshness },
     local: localCache(versions, memory),
-    readPauseMs: parts.settings.redisLogPauseMs,
+    readPauseMs: settings.redisLogPauseMs,
     // A change that waits to be told is not vouched for.
-    signs: () => (far.cache.changes.queued.tags > 0 ? new Map() : streams().signs()),
+    signs: () => (isSettled() ? streams().signs() : new Map()),
     hear: (name, caughtUpAtMs) => streams().hear(name, caughtUpAtMs),
+    recorder: {
+      applied: () => {
+        messages += 1;
+      },
+    },
   });
+  const lagMs = () => freshness.busLagMs() ?? Number.POSITIVE_INFINITY;
   return {
-    far,
-    bus,
     turns: {
-      leadership: new StreamLeader({ store: far.store, holder: sender, clock, log }),
-      checkpoint: (streamArn, fingerprint) =>
-        storedCheckpoint({
-          ...{ store: far.store, streamArn, fingerprint },
-          isSettled: () => far.cache.changes.queued.tags === 0,
-        }),
+      leadership: new StreamLeader({ store, holder: sender, clock, log }),
+      checkpoint: (streamArn, fingerprint) => storedCheckpoint({ store, streamArn, fingerprint, isSettled }),
+    },
+    gauges: {
+      redisUp: () => (store.isUp ? 1 : 0),
+      peerLagSeconds: () => lagMs() / 1000,
+      peerMessages: () => messages,
+      peerGaps: () => bus.state().gaps,
     },
     start: () => {
       far.start((renewed) => (renewed ? bus.reposition() : Promise.resolve()));
@@ -154,21 +210,23 @@ export function joinOthers(parts: OthersParts): Others {
       await far.stop();
       await stopped;
     },
-    report: () => {
-      const lagMs = freshness.busLagMs() ?? Number.POSITIVE_INFINITY;
-      const { lookups, fills, changes, writes } = far.cache;
-      return {
-        ...far.store.facts(),
-        isHearing: lagMs <= parts.settings.freshWithinMs,
-        hearingLagMs: Number.isFinite(lagMs) ? lagMs : undefined,
-        gaps: bus.state().gaps,
-        lookups,
-        fills: fills.counts,
-        changes: changes.counts,
-        marks: writes.counts,
-        queuedTags: changes.queued.tags,
-      };
+    reach: async (withinMs) => {
+      far.start();
+      const endMs = clock.nowMs() + withinMs;
+      while (!store.isUp && clock.nowMs() < endMs) await sleep(20);
+      return store.facts();
     },
+    report: (sums) => ({
+      ...store.facts(),
+      isHearing: lagMs() <= settings.freshWithinMs,
+      hearingLagMs: Number.isFinite(lagMs()) ? lagMs() : undefined,
+      gaps: bus.state().gaps,
+      counts: Object.fromEntries(
+        [...currentGauges, ...growingGauges]
+          .filter((name) => name.startsWith("redis") && name !== "redisUp")
+          .map((name) => [name, sums[name]?.() ?? 0]),
+      ),
+    }),
   };
 }
 

@@ -3,7 +3,7 @@
 import type { Settings } from "./config/settings.ts";
 import { ruleFor } from "./config/table-rules.ts";
 import type { TableSchema } from "./dynamodb/model.ts";
-import { Freshness } from "./invalidation/freshness.ts";
+import type { Freshness, FreshnessOptions } from "./invalidation/freshness.ts";
 import { applyChange } from "./invalidation/invalidator.ts";
 import type { CheckpointPort } from "./invalidation/stream-checkpoint.ts";
 import { StreamFollower } from "./invalidation/stream-follower.ts";
@@ -22,15 +22,15 @@ import type { Logger } from "./util/log.ts";
 /** How often the known tables are compared with what is followed, and the gate is told. */
 const tickMs = 100;
 
-export function createFreshness(settings: Settings, clock: Clock): Freshness {
-  return new Freshness({
+export function freshnessOptions(settings: Settings, clock: Clock): FreshnessOptions {
+  return {
     clock,
     freshWithinMs: settings.freshWithinMs,
     degradedMaxAgeMs: settings.degradedMaxAgeMs,
     lagMsMax: settings.streamLagMaxMs,
     required: settings.streams === "require",
     bus: settings.redis !== undefined,
-  });
+  };
 }
 
 /** A lone node in front of AWS could take the second reader's place from somebody else; with Redis one reads for all. */

@@ -53,6 +53,7 @@ const levels: Readonly<Record<string, number>> = {
   proxy: 4,
   admin: 5,
   dax: 5,
+  workers: 5,
   top: 6,
 };
 

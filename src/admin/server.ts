@@ -16,9 +16,9 @@ import { InvalidateError, type InvalidateRequest, readInvalidateRequest } from "
 export interface AdminOptions {
   readonly metrics: { render(): Promise<string>; readonly contentType: string };
   /** GET /api/status, as JSON. */
-  status(): object;
+  status(): object | Promise<object>;
   /** GET /api/tables: one object a table. */
-  tables(): readonly object[];
+  tables(): readonly object[] | Promise<readonly object[]>;
   /** Carries out an invalidation; throws an InvalidateError for an unknown table or a key that is not its. */
   invalidate(request: InvalidateRequest): Promise<{ readonly invalidated: string }>;
   /** Whether calls should be sent here, and why (not). */

@@ -7,6 +7,8 @@
 import type { ChangedTag, SharedStore, TagState } from "../redis/shared-store.ts";
 import type { Clock } from "../util/clock.ts";
 import type { MemoryImageLease, MemoryTier } from "./memory-tier.ts";
+import { type OpenMark, OpenMarks } from "./open-marks.ts";
+import type { RedisBarrier } from "./redis-barrier.ts";
 import { isMarked, type Receipt, type RedisChanges } from "./redis-changes.ts";
 import type { RedisFills } from "./redis-fills.ts";
 import {
@@ -31,6 +33,11 @@ export interface GuardedWritesOptions {
   readonly guard: WriteGuard;
   /** How old an answer may be for which Redis did not vouch. */
   readonly degradedMaxAgeMs: number;
+  readonly barrier: RedisBarrier;
+  /** The tag on which everything depends. */
+  readonly everything: Tag;
+  /** Bound of what open marks are remembered for. */
+  readonly openTagsMax: number;
   /** A mark that took longer than this to place is placed anew: the write it announces must not outlive it. */
   readonly markAgeMsMax: number;
 }
@@ -51,11 +58,12 @@ const placingsMax = 3;
 export class GuardedWrites {
   readonly counts = { placed: 0, failed: 0 };
   readonly #options: GuardedWritesOptions;
-  /** Of the writes under way; as many as there may be requests. */
-  readonly #open = new Map<string, Pick<Mark, "tags" | "untilMs">>();
+  /** Of the writes under way. */
+  readonly #open: OpenMarks;
 
   constructor(options: GuardedWritesOptions) {
     this.#options = options;
+    this.#open = new OpenMarks(options.openTagsMax, options.everything);
   }
 
   /** @throws WriteNotGuarded */
@@ -66,24 +74,35 @@ export class GuardedWrites {
     );
     const mark = await this.#guard(write);
     return new GuardedWriteLease(this.#options, write, leases, mark, () =>
-      this.#open.delete(mark?.writer ?? ""),
+      this.#open.remove(mark?.writer ?? ""),
     );
   }
 
-  /** Places the marks of all open writes again: Redis has lost them. Rejects where it cannot. */
+  /** Puts back the marks of all writes that may still land: Redis has lost them. Rejects where it cannot. */
   async restore(): Promise<void> {
-    const { store } = this.#options;
-    const marks = [...this.#open].map(([writer, { tags, untilMs }]) =>
-      store.mark(tags, writer, store.clock.latestMs(untilMs), []),
-    );
-    await Promise.all(marks);
+    const { clock, changes } = this.#options;
+    const marks = [...this.#open.list(clock.nowMs()), ...changes.landing];
+    await Promise.all(marks.map((mark) => this.#mark(mark, [])));
+  }
+
+  /**
+   * The marks, and then a message, so that the other nodes drop what they have in memory: 1 another node has the item ·
+   * 2 this write is sent and committed · 3 this node dies: nobody would ever tell.
+   */
+  async #mark({ writer, tags, untilMs }: OpenMark, also: readonly Tag[]) {
+    const { store, changes, barrier } = this.#options;
+    const placed = await store.mark(tags, writer, store.clock.latestMs(untilMs), also);
+    const message = changes.message(tags, 0);
+    await store.change({ tags: [], changedAtMs: 0, writer, pendingUntilMs: 0, message });
+    if (!barrier.means(store.identity)) throw new Error("another thread is in contact with other servers");
+    return placed;
   }
 
   async #guard(write: Write): Promise<Mark | undefined> {
     const { guard, changes } = this.#options;
     if (guard === "after" || (guard === "auto" && !write.guarded)) return undefined;
     const writer = changes.newWriter();
-    this.#open.set(writer, { tags: write.tags, untilMs: write.landsUntilMs });
+    this.#open.add(writer, write.tags, write.landsUntilMs);
     try {
       const mark = await this.#place(write, writer);
       this.counts.placed += 1;
@@ -91,7 +110,7 @@ export class GuardedWrites {
     } catch {
       this.counts.failed += 1;
       if (guard === "require") {
-        this.#open.delete(writer);
+        this.#open.remove(writer);
         throw new WriteNotGuarded("The write was not sent: Redis cannot warn the other nodes of it.");
       }
       // A mark may stand all the same; it stays known, so that the outcome removes it.
@@ -100,12 +119,12 @@ export class GuardedWrites {
   }
 
   async #place(write: Write, writer: string): Promise<Mark> {
-    const { store, clock, markAgeMsMax } = this.#options;
+    const { clock, markAgeMsMax } = this.#options;
     const { tags, landsUntilMs: untilMs, images } = write;
     const also = [...new Set(images.flatMap((image) => image.tags))].filter((tag) => !tags.includes(tag));
     for (let placings = 0; placings < placingsMax; placings += 1) {
       const sentAtMs = clock.nowMs();
-      const placed = await store.mark(tags, writer, store.clock.latestMs(untilMs), also);
+      const placed = await this.#mark({ writer, tags, untilMs }, also);
       if (clock.nowMs() - sentAtMs > markAgeMsMax) continue;
       const tokens = new Map(tags.flatMap((tag, at) => ownToken(tag, placed.marked[at], writer)));
       const others = new Map(also.map((tag, at) => [tag, placed.also[at]]));

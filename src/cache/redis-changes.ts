@@ -10,6 +10,7 @@
 import type { Changed, SharedStore, TagState } from "../redis/shared-store.ts";
 import type { Clock } from "../util/clock.ts";
 import { hashOf } from "./coherence.ts";
+import { type OpenMark, OpenMarks } from "./open-marks.ts";
 import { encodePeerMessage } from "./peer-message.ts";
 import type { RedisBarrier } from "./redis-barrier.ts";
 import type { KnownImage, Tag } from "./tier.ts";
@@ -50,6 +51,7 @@ export class RedisChanges {
   readonly counts = { acknowledged: 0, unacknowledged: 0 };
   readonly #options: RedisChangesOptions;
   readonly #queue: Unacknowledged;
+  readonly #landing: OpenMarks;
   #writers = 0;
   #draining: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -58,6 +60,7 @@ export class RedisChanges {
   constructor(options: RedisChangesOptions) {
     this.#options = options;
     const { queuedTagsMax: tagsMax, everything, barrier } = options;
+    this.#landing = new OpenMarks(tagsMax, everything);
     this.#queue = new Unacknowledged({
       tagsMax,
       everything,
@@ -77,6 +80,22 @@ export class RedisChanges {
     return `${sender}.${thread}.${this.#writers.toString(36)}`;
   }
 
+  /** What the log is told of a change. */
+  message(tags: readonly Tag[], pendingForMs: number, image?: KnownImage): Uint8Array {
+    return encodePeerMessage({
+      kind: "invalidation",
+      sender: this.#options.sender,
+      tagHashes: tags.map(hashOf),
+      pendingForMs,
+      image: image && { key: image.key, tagHashes: image.tags.map(hashOf), hash: image.hash },
+    });
+  }
+
+  /** Changes of unknown outcome that may still land: their marks, in case that Redis loses them. */
+  get landing(): readonly OpenMark[] {
+    return this.#landing.list(this.#options.clock.nowMs());
+  }
+
   /** Never rejects: what Redis does not take now, it is told later. */
   async send(wish: ChangeWish): Promise<Receipt> {
     const tags = [...new Set(wish.tags)];
@@ -84,7 +103,7 @@ export class RedisChanges {
     const { clock } = this.#options;
     const untilMs = wish.pendingForMs > 0 ? clock.nowMs() + wish.pendingForMs : 0;
     try {
-      const changed = await this.#change({ ...wish, tags }, untilMs);
+      const changed = await this.#tell({ ...wish, tags }, untilMs);
       this.counts.acknowledged += 1;
       return { tags, changed };
     } catch {
@@ -113,7 +132,7 @@ export class RedisChanges {
       const { tags, untilMs } = batch;
       const pendingForMs = Math.max(0, untilMs - this.#options.clock.nowMs());
       try {
-        await this.#change({ tags, pendingForMs }, pendingForMs > 0 ? untilMs : 0);
+        await this.#tell({ tags, pendingForMs }, pendingForMs > 0 ? untilMs : 0);
       } catch (error) {
         this.#queue.add(tags, untilMs);
         throw error;
@@ -133,23 +152,27 @@ export class RedisChanges {
     this.#retry.unref?.();
   }
 
-  #change(wish: ChangeWish, untilMs: number): Promise<Changed> {
-    const { store, clock, sender } = this.#options;
+  /** Rejects where the servers that were told are not those that the process means by now. */
+  async #tell(wish: ChangeWish, untilMs: number): Promise<Changed> {
+    const { store, barrier } = this.#options;
+    const writer = wish.writer ?? this.newWriter();
+    if (untilMs > 0) this.#landing.add(writer, wish.tags, untilMs);
+    const changed = await this.#change({ ...wish, writer }, untilMs);
+    if (!barrier.means(store.identity)) throw new Error("another thread is in contact with other servers");
+    return changed;
+  }
+
+  #change(wish: ChangeWish & { readonly writer: string }, untilMs: number): Promise<Changed> {
+    const { store, clock } = this.#options;
     const { tags, pendingForMs, image } = wish;
     const nowMs = clock.nowMs();
     const known = image === undefined || image.hash === "" ? undefined : image;
-    const message = encodePeerMessage({
-      kind: "invalidation",
-      sender,
-      tagHashes: tags.map(hashOf),
-      pendingForMs,
-      image: known && { key: known.key, tagHashes: known.tags.map(hashOf), hash: known.hash },
-    });
+    const message = this.message(tags, pendingForMs, known);
     const [first] = tags;
     return store.change({
       tags,
       changedAtMs: store.clock.latestMs(nowMs),
-      writer: wish.writer ?? this.newWriter(),
+      writer: wish.writer,
       pendingUntilMs: untilMs > 0 ? store.clock.latestMs(untilMs) : 0,
       // The store compares with the first tag's token: it has to be the item's.
       confirm:

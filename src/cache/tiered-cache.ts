@@ -43,6 +43,8 @@ export interface TieredCacheOptions {
   readonly everything: Tag;
   readonly guard: WriteGuard;
   readonly degradedMaxAgeMs: number;
+  /** The longest time from the announcement of a write to the last moment at which it may land. */
+  readonly landsWithinMs: number;
   readonly lookupTimeoutMs: number;
   readonly queuedTagsMax: number;
   readonly entryBytesMax: number;
@@ -87,7 +89,8 @@ export class TieredCache implements CacheTier {
     this.fills = new RedisFills({ ...options, jitter });
     const { changes, fills } = this;
     const parts = { store, clock, memory, changes, fills, guard, degradedMaxAgeMs };
-    this.writes = new GuardedWrites({ ...parts, markAgeMsMax });
+    const { barrier, everything, queuedTagsMax: openTagsMax } = options;
+    this.writes = new GuardedWrites({ ...parts, barrier, everything, openTagsMax, markAgeMsMax });
   }
 
   lookup(key: CacheKey, tags: readonly Tag[], options: LookupOptions): Lookup | Promise<Lookup> {
@@ -143,10 +146,13 @@ export class TieredCache implements CacheTier {
    * @param renewed it may have forgotten something: then nothing that stands there is trusted
    */
   async contact(renewed: boolean): Promise<void> {
-    const { everything, memory } = this.#options;
+    const { everything, memory, store, barrier, guard, landsWithinMs } = this.#options;
+    barrier.meet(store.identity);
     if (renewed) {
-      const { changed } = await this.changes.send({ tags: [everything], pendingForMs: 0 });
-      memory.invalidate([everything]);
+      // Marks may be lost whose writers are dead by now: what they announced may still land.
+      const pendingForMs = guard === "require" ? landsWithinMs : 0;
+      const { changed } = await this.changes.send({ tags: [everything], pendingForMs });
+      memory.invalidate([everything], pendingForMs);
       if (changed === undefined) throw new Error("Redis does not take the new epoch");
       await this.writes.restore();
     }
@@ -199,8 +205,8 @@ export class TieredCache implements CacheTier {
   }
 
   async #look(key: CacheKey, tags: readonly Tag[]): Promise<Found> {
-    const { store, clock, barrier } = this.#options;
-    if (!store.isUp || barrier.isRaised) return undefined;
+    const { store, clock } = this.#options;
+    if (!this.#isReadable) return undefined;
     try {
       const { entry: value, tags: seen } = await store.look({ key, tag: tags[0] ?? key }, tags);
       const absent = tags.filter((_tag, at) => seen[at] === undefined);
@@ -208,7 +214,7 @@ export class TieredCache implements CacheTier {
       const changedAtMs = store.mayEvict ? store.clock.latestMs(clock.nowMs()) : 0;
       const born = absent.length > 0 ? await store.ensure(absent, changedAtMs) : [];
       // Raised meanwhile: what was just read may be what an invalidation that got stuck was to end.
-      if (barrier.isRaised) return undefined;
+      if (!this.#isReadable) return undefined;
       const states = tags.flatMap((tag, at) => seen[at] ?? born[absent.indexOf(tag)] ?? []);
       if (states.length !== tags.length) return undefined;
       const entry = absent.length === 0 && value !== undefined ? await this.#entry(value, states) : undefined;
@@ -216,6 +222,12 @@ export class TieredCache implements CacheTier {
     } catch {
       return undefined;
     }
+  }
+
+  /** Whether what Redis says can be trusted: it is there, has been told everything, and is the same for all threads. */
+  get #isReadable(): boolean {
+    const { store, barrier } = this.#options;
+    return store.isUp && !barrier.isRaised && barrier.means(store.identity);
   }
 
   /** The entry, if it was stored under the tokens that stand now. */

@@ -11,8 +11,9 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   try {
     const { createApp } = await import("../app.ts");
     const app = await createApp(settings);
-    if (settings.auth !== "none") {
-      hangUp = () => void app.reloadKeys();
+    const { callers } = app;
+    if (callers) {
+      hangUp = () => void callers.reload();
       process.on("SIGHUP", hangUp);
     }
     const { url, adminUrl, upstream } = await startOrClose(app);

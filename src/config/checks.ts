@@ -102,11 +102,14 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
-    about: ["entryBytesMax", "cacheBytesMax"],
-    find: ({ settings: { entryBytesMax, cacheBytesMax }, isGiven }) =>
-      isGiven("entryBytesMax") && entryBytesMax > cacheBytesMax
-        ? `\`entryBytesMax\` ${entryBytesMax} is more than \`cacheBytesMax\` ${cacheBytesMax}`
-        : undefined,
+    about: ["entryBytesMax", "cacheBytesMax", "workers"],
+    find: ({ settings: { entryBytesMax, cacheBytesMax, workers }, isGiven }) => {
+      if (!isGiven("entryBytesMax") || entryBytesMax * workers <= cacheBytesMax) return undefined;
+      const bound = `\`cacheBytesMax\` ${cacheBytesMax}`;
+      return workers === 1
+        ? `\`entryBytesMax\` ${entryBytesMax} is more than ${bound}`
+        : `\`entryBytesMax\` ${entryBytesMax} is more than one of ${workers} workers has of ${bound}`;
+    },
   },
 ];
 

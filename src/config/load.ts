@@ -111,10 +111,10 @@ function derive(
 ): Settings {
   const fallback = settings.upstream === "aws" ? "" : "us-east-1";
   const region = settings.region || regionFromAws(env, readFile) || fallback;
-  const { cacheBytesMax } = settings;
+  const { cacheBytesMax, workers } = settings;
   const entryBytesMax = isGiven("entryBytesMax")
     ? settings.entryBytesMax
-    : Math.min(settings.entryBytesMax, cacheBytesMax);
+    : Math.min(settings.entryBytesMax, Math.floor(cacheBytesMax / workers));
   return { ...settings, region, entryBytesMax };
 }
 

@@ -55,12 +55,12 @@ export const PER_TABLE = {
 };
 
 export const CACHING = {
-  cacheBytesMax: bytes(256 * MIB, [4096, 1024 ** 4], "Memory for cached answers, all workers together."),
+  cacheBytesMax: bytes(256 * MIB, [4096, 1024 ** 4], "Memory for cached answers, divided among the workers."),
   entryBytesMax: bytes(
     2 * MIB,
     [1024, 64 * MIB],
     "The largest answer that is stored. A Query page has up to 1 MB of items, and more as JSON. Unset, it " +
-      "is never more than `cacheBytesMax`.",
+      "is never more than a worker's share of `cacheBytesMax`.",
   ),
   ...PER_TABLE,
   unknownOutcomeMs: ms(
@@ -118,5 +118,10 @@ export const LIMITS = {
       "Version counters that changes are hashed to. Fewer cost hits by collisions, never freshness.",
     ),
   ),
-  workers: notBuilt(integer(1, [1, 256], "Threads that serve requests.")),
+  workers: integer(
+    1,
+    [1, 256],
+    "Threads that serve requests, each with its own connections to the upstream and its share of " +
+      "`cacheBytesMax`; other bounds hold for each. More than 1 needs Linux, where threads can listen on one port.",
+  ),
 };

@@ -1,26 +1,7 @@
 /** THE metrics table: every metric that GET /metrics shows. docs/METRICS.md is printed from it (print.ts). */
 
-export type MetricType = "counter" | "gauge" | "histogram";
-
-export interface MetricRow {
-  readonly type: MetricType;
-  readonly labels: readonly string[];
-  readonly unit: string;
-  /** What it counts, and how it relates to the others. */
-  readonly help: string;
-}
-
-function counter(labels: readonly string[], unit: string, help: string): MetricRow {
-  return { type: "counter", labels, unit, help };
-}
-
-function gauge(labels: readonly string[], unit: string, help: string): MetricRow {
-  return { type: "gauge", labels, unit, help };
-}
-
-function histogram(labels: readonly string[], unit: string, help: string): MetricRow {
-  return { type: "histogram", labels, unit, help };
-}
+import { nodeRows } from "./catalogue-nodes.ts";
+import { counter, gauge, histogram, type MetricRow } from "./metric-row.ts";
 
 const rows = {
   // Calls of clients
@@ -137,6 +118,9 @@ const rows = {
   ),
   dynatier_stream_shards_open: gauge(["table"], "shards", "Shards that are read."),
 
+  // Other nodes
+  ...nodeRows,
+
   // Capacity
   dynatier_read_units_used_total: counter(
     ["table"],
@@ -183,6 +167,35 @@ const rows = {
       "that depends on what they write.",
   ),
 
+  // Worker threads
+  dynatier_worker_up: gauge(
+    ["worker"],
+    "",
+    "Whether the worker thread serves: 1 while it does, 0 while it starts or is replaced. Worker metrics are there " +
+      "where `workers` is more than 1.",
+  ),
+  dynatier_worker_connections: gauge(
+    ["worker"],
+    "connections",
+    "Open connections of clients to this worker. The system spreads new connections by their addresses, not by load.",
+  ),
+  dynatier_worker_busy_seconds_total: counter(
+    ["worker"],
+    "seconds",
+    "Time in which the worker's event loop was not idle. Its rate is the worker's utilisation; near 1 it can take no more.",
+  ),
+  dynatier_worker_restarts_total: counter(
+    ["worker"],
+    "restarts",
+    "Times that the worker died and was replaced. Each drops everything cached, as writes that it had under way have an " +
+      "outcome which nobody will learn.",
+  ),
+  dynatier_worker_figures_late_total: counter(
+    [],
+    "requests",
+    "Times that a worker did not give its figures in time. Its last known ones were counted instead.",
+  ),
+
   // The process
   dynatier_build_info: gauge(["version", "node_version"], "", "Always 1; the labels say what runs."),
   dynatier_process_start_time_seconds: gauge([], "seconds", "Start of the process, since 1970-01-01 UTC."),
@@ -196,25 +209,29 @@ const rows = {
   dynatier_nodejs_heap_size_used_bytes: gauge(
     [],
     "bytes",
-    "Used part of dynatier_nodejs_heap_size_total_bytes.",
+    "Used part of dynatier_nodejs_heap_size_total_bytes, all threads together.",
   ),
-  dynatier_nodejs_heap_size_total_bytes: gauge([], "bytes", "Heap of the JavaScript engine."),
+  dynatier_nodejs_heap_size_total_bytes: gauge(
+    [],
+    "bytes",
+    "Heap of the JavaScript engine, all threads together.",
+  ),
   dynatier_nodejs_external_memory_bytes: gauge(
     [],
     "bytes",
-    "Memory held by JavaScript objects outside the heap; cached answers are here.",
+    "Memory held by JavaScript objects outside the heap, all threads together; cached answers are here.",
   ),
   dynatier_nodejs_eventloop_busy_seconds_total: counter(
     [],
     "seconds",
     "Time in which the event loop was not idle. Its rate is the utilisation; near 1 a process can " +
-      "take no more.",
+      "take no more. With worker threads their sum: look at dynatier_worker_busy_seconds_total then.",
   ),
   dynatier_nodejs_eventloop_lag_seconds: gauge(
     ["quantile"],
     "seconds",
     "How late timers of the event loop were between two scrapes, at least 10 seconds apart (quantile 1 is " +
-      "the maximum).",
+      "the maximum). With worker threads, that of the slowest.",
   ),
 } as const satisfies Record<string, MetricRow>;
 

@@ -1,5 +1,17 @@
 /** The Recorder in plain numbers: a call costs two map look-ups and a few additions, whatever is scraped. */
 import {
+  type CounterFigures,
+  type ErrorCounter,
+  type ErrorKind,
+  lookupCount,
+  newTable,
+  type OperationCounters,
+  outcomeCount,
+  statusCount,
+  type TableCounters,
+  type UpstreamCounters,
+} from "./counter-rows.ts";
+import {
   fillSlots,
   kindSlots,
   lookupSlots,
@@ -10,7 +22,6 @@ import {
   reasonSlots,
   sourceSlots,
   statusSlot,
-  statusSlots,
   upstreamSlots,
 } from "./label-values.ts";
 import { Latency } from "./latency.ts";
@@ -27,10 +38,6 @@ import type {
 /** Distinct (kind, origin, name) rows of errors that are kept; further names are counted as "_other". */
 const errorRowsMax = 200;
 
-export const outcomeCount = Object.keys(outcomeSlots).length;
-export const statusCount = Object.keys(statusSlots).length;
-export const lookupCount = Object.keys(lookupSlots).length;
-
 /** DynamoDB's names for "slow down" (API_…_Errors of the data operations); ours are among them. */
 const throttlingErrors: ReadonlySet<string> = new Set([
   "ThrottlingException",
@@ -38,56 +45,11 @@ const throttlingErrors: ReadonlySet<string> = new Set([
   "RequestLimitExceeded",
 ]);
 
-export type ErrorKind = "user_error" | "throttled" | "fault";
+const arrayFields = ["lookups", "fills", "invalidations", "reasons"] as const;
+const numberFields = ["readUnitsUsed", "readUnitsSaved", "writeUnitsUsed", "strongReadsForced"] as const;
 
-export interface ErrorCounter {
-  readonly kind: ErrorKind;
-  readonly origin: "proxy" | "upstream";
-  readonly error: string;
-  count: number;
-}
-
-/** Calls of one operation on one table: a number per outcome and status class, row by row. */
-export interface OperationCounters {
-  readonly calls: Float64Array;
-  /** By outcome; shared by all tables, since a histogram has many series. */
-  readonly latencies: readonly Latency[];
-}
-
-export interface UpstreamCounters {
-  readonly results: Float64Array;
-  readonly latency: Latency;
-  retries: number;
-}
-
-/** All that is counted of one table. */
-export interface TableCounters {
-  readonly table: string;
-  readonly operations: Map<string, OperationCounters>;
-  /** A number per cache kind and look-up result, row by row. */
-  readonly lookups: Float64Array;
-  readonly fills: Float64Array;
-  readonly invalidations: Float64Array;
-  readonly reasons: Float64Array;
-  readUnitsUsed: number;
-  readUnitsSaved: number;
-  writeUnitsUsed: number;
-  strongReadsForced: number;
-}
-
-function newTable(table: string): TableCounters {
-  return {
-    table,
-    operations: new Map(),
-    lookups: new Float64Array(Object.keys(kindSlots).length * lookupCount),
-    fills: new Float64Array(Object.keys(fillSlots).length),
-    invalidations: new Float64Array(Object.keys(sourceSlots).length),
-    reasons: new Float64Array(Object.keys(reasonSlots).length),
-    readUnitsUsed: 0,
-    readUnitsSaved: 0,
-    writeUnitsUsed: 0,
-    strongReadsForced: 0,
-  };
+function addAll(to: Float64Array, from: Float64Array): void {
+  for (const [slot, count] of from.entries()) to[slot]! += count;
 }
 
 /** What may be added to a counter: anything else (NaN would stay for ever) counts as nothing. */
@@ -177,6 +139,51 @@ export class Counters implements Recorder {
     return this.#errors.values();
   }
 
+  /** The numbers themselves, which go on growing: to be copied (as posting does) or added to others at once. */
+  figures(): CounterFigures {
+    return {
+      tables: this.tables(),
+      latencies: this.#latencies,
+      upstream: this.#upstream,
+      errors: [...this.#errors.values()],
+    };
+  }
+
+  /** Adds what another thread has counted. */
+  add(figures: CounterFigures): void {
+    for (const from of figures.tables) {
+      const to = this.#rowOf(from.table);
+      for (const field of arrayFields) addAll(to[field], from[field]);
+      for (const field of numberFields) to[field] += from[field];
+      for (const [name, { calls }] of from.operations) addAll(this.#operation(to, name).calls, calls);
+    }
+    for (const [name, latencies] of figures.latencies) {
+      for (const [slot, latency] of this.#latenciesOf(name).entries()) latency.add(latencies[slot]!);
+    }
+    for (const [name, { results, latency, retries }] of figures.upstream) {
+      const to = this.#upstreamOperation(name);
+      addAll(to.results, results);
+      to.latency.add(latency);
+      to.retries += retries;
+    }
+    for (const { kind, origin, error, count } of figures.errors) this.#addError(kind, origin, error, count);
+  }
+
+  /** Has the tables counted by name in this order, as far as the bound goes. */
+  name(tables: readonly string[]): void {
+    for (const table of tables) this.#rowOf(table);
+  }
+
+  /** The tables counted by name, in the order of their first call. */
+  namedTables(): readonly string[] {
+    return [...this.#tables.keys()];
+  }
+
+  #rowOf(label: string): TableCounters {
+    if (label === noneLabel) return this.#none;
+    return label === otherLabel ? this.#other : this.#table(label);
+  }
+
   #table(name: string): TableCounters {
     return this.#tables.get(name) ?? this.#newTable(name);
   }
@@ -193,14 +200,19 @@ export class Counters implements Recorder {
     const label = operationNames.has(name) ? name : otherLabel;
     const known = table.operations.get(label);
     if (known) return known;
+    const calls = new Float64Array(outcomeCount * statusCount);
+    const operation = { calls, latencies: this.#latenciesOf(label) };
+    table.operations.set(label, operation);
+    return operation;
+  }
+
+  #latenciesOf(label: string): readonly Latency[] {
     let latencies = this.#latencies.get(label);
     if (!latencies) {
       latencies = Array.from({ length: outcomeCount }, () => new Latency());
       this.#latencies.set(label, latencies);
     }
-    const operation = { calls: new Float64Array(outcomeCount * statusCount), latencies };
-    table.operations.set(label, operation);
-    return operation;
+    return latencies;
   }
 
   #upstreamOperation(name: string): UpstreamCounters {
@@ -218,15 +230,19 @@ export class Counters implements Recorder {
     const name = record.error ?? noneLabel;
     const kind = record.status >= 500 ? "fault" : throttlingErrors.has(name) ? "throttled" : "user_error";
     const origin = record.errorOrigin ?? "upstream";
-    const row = this.#errors.get(`${kind} ${origin} ${name}`);
-    if (row) row.count += 1;
-    else this.#newError(kind, origin, this.#errors.size < errorRowsMax ? name : otherLabel);
+    this.#addError(kind, origin, name, 1);
   }
 
-  #newError(kind: ErrorKind, origin: "proxy" | "upstream", error: string): void {
+  #addError(kind: ErrorKind, origin: ErrorCounter["origin"], name: string, count: number): void {
+    const row = this.#errors.get(`${kind} ${origin} ${name}`);
+    if (row) row.count += count;
+    else this.#newError(kind, origin, this.#errors.size < errorRowsMax ? name : otherLabel, count);
+  }
+
+  #newError(kind: ErrorKind, origin: ErrorCounter["origin"], error: string, count: number): void {
     const key = `${kind} ${origin} ${error}`;
     const row = this.#errors.get(key);
-    if (row) row.count += 1;
-    else this.#errors.set(key, { kind, origin, error, count: 1 });
+    if (row) row.count += count;
+    else this.#errors.set(key, { kind, origin, error, count });
   }
 }

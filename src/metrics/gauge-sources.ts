@@ -19,17 +19,56 @@ export interface StreamFigures {
   readonly shardsOpen: number;
 }
 
+/** State of one worker thread, its replacements included. */
+export interface WorkerFigures {
+  /** From 1. */
+  readonly worker: number;
+  readonly isServing: boolean;
+  readonly connections: number;
+  /** Times that it was replaced, since the start. */
+  readonly restarts: number;
+  /** Time in which its event loop was not idle, since the start. */
+  readonly busySeconds: number;
+}
+
+/** The sources that give one number each: what is now, and what has come together since the start. */
+export const currentGauges = [
+  "requestsInFlight",
+  "waitingCallers",
+  "clientConnections",
+  "upstreamRequestsInFlight",
+  "unknownOutcomesPending",
+  "redisQueuedTags",
+  "redisFillBytes",
+  "redisUp",
+  "peerLagSeconds",
+] as const;
+export const growingGauges = [
+  "clientReceivedBytes",
+  "clientSentBytes",
+  "workerFiguresLate",
+  "redisHits",
+  "redisMisses",
+  "redisUnavailable",
+  "redisFillsStored",
+  "redisFillsFailed",
+  "redisFillsDropped",
+  "redisFillsTooLarge",
+  "redisChangesAcknowledged",
+  "redisChangesUnacknowledged",
+  "redisMarksPlaced",
+  "redisMarksFailed",
+  "peerMessages",
+  "peerGaps",
+] as const;
+
+export type NumberGauge = (typeof currentGauges)[number] | (typeof growingGauges)[number];
+
 /** Functions asked on every scrape. A metric whose source was not registered is left out, not shown as 0. */
-export interface GaugeSources {
+export interface GaugeSources extends Readonly<Partial<Record<NumberGauge, () => number>>> {
   readonly caches?: () => readonly CacheFigures[];
   /** The followed streams. */
   readonly streams?: () => readonly StreamFigures[];
-  readonly requestsInFlight?: () => number;
-  readonly waitingCallers?: () => number;
-  readonly clientConnections?: () => number;
-  /** Since the start, as all figures named `…Bytes` here. */
-  readonly clientReceivedBytes?: () => number;
-  readonly clientSentBytes?: () => number;
-  readonly upstreamRequestsInFlight?: () => number;
-  readonly unknownOutcomesPending?: () => number;
+  /** The worker threads, where there are any. */
+  readonly workers?: () => readonly WorkerFigures[];
 }

@@ -6,7 +6,13 @@ export const latencyBoundsSeconds: readonly number[] = [
   10,
 ];
 
-export class Latency {
+/** A histogram's numbers, as they reach another thread. */
+export interface LatencyFigures {
+  readonly counts: Float64Array;
+  readonly sumSeconds: number;
+}
+
+export class Latency implements LatencyFigures {
   /** Observations per bucket, not cumulative. */
   readonly counts = new Float64Array(latencyBoundsSeconds.length + 1);
   sumSeconds = 0;
@@ -18,6 +24,11 @@ export class Latency {
     while (bucket < latencyBoundsSeconds.length && seconds > latencyBoundsSeconds[bucket]!) bucket += 1;
     this.counts[bucket]! += 1;
     this.sumSeconds += seconds;
+  }
+
+  add(figures: LatencyFigures): void {
+    for (const [bucket, count] of figures.counts.entries()) this.counts[bucket]! += count;
+    this.sumSeconds += figures.sumSeconds;
   }
 
   /** Number of observations. */

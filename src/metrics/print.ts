@@ -1,5 +1,5 @@
 /** Prints docs/METRICS.md from the catalogue. */
-import { type MetricName, type MetricRow, metricCatalogue } from "./catalogue.ts";
+import { type MetricName, metricCatalogue } from "./catalogue.ts";
 import { daxMetrics } from "./dax-metrics.ts";
 import {
   fillSlots,
@@ -15,6 +15,7 @@ import {
   upstreamSlots,
 } from "./label-values.ts";
 import { latencyBoundsSeconds } from "./latency.ts";
+import type { MetricRow } from "./metric-row.ts";
 
 const introduction = `# Metrics
 

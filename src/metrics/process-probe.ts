@@ -13,6 +13,16 @@ export interface LoopLag {
   readonly max: number;
 }
 
+/** What one thread uses. */
+export interface ThreadUse {
+  readonly heapUsedBytes: number;
+  readonly heapTotalBytes: number;
+  readonly externalBytes: number;
+  /** Since its start. */
+  readonly loopBusySeconds: number;
+  readonly lag: LoopLag;
+}
+
 export class ProcessProbe {
   readonly #delay = monitorEventLoopDelay({ resolution: lagResolutionMs });
   #windowStartedAtMs = performance.now();
@@ -30,6 +40,18 @@ export class ProcessProbe {
   /** Time since the start in which the event loop had work, in seconds. */
   loopBusySeconds(): number {
     return performance.eventLoopUtilization().active / 1000;
+  }
+
+  /** What this thread uses. */
+  use(): ThreadUse {
+    const { heapUsed, heapTotal, external } = process.memoryUsage();
+    return {
+      heapUsedBytes: heapUsed,
+      heapTotalBytes: heapTotal,
+      externalBytes: external,
+      loopBusySeconds: this.loopBusySeconds(),
+      lag: this.loopLag(),
+    };
   }
 
   /** The lag in the last finished window; in the window under way as long as none has finished. */

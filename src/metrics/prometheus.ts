@@ -1,7 +1,9 @@
 /** The catalogue as prom-client metrics. Loaded with the first scrape; nothing needs it before. */
 import { Gauge, Registry } from "prom-client";
-import { type MetricName, type MetricRow, metricCatalogue } from "./catalogue.ts";
-import { collectors, type Sample, type SampleSources } from "./samples.ts";
+import { type MetricName, metricCatalogue } from "./catalogue.ts";
+import type { MetricRow } from "./metric-row.ts";
+import type { Sample, SampleSources } from "./pulled-samples.ts";
+import { collectors } from "./samples.ts";
 
 type Scraped = Awaited<ReturnType<Gauge["get"]>>;
 

@@ -1,7 +1,6 @@
 /** Turns the plain numbers into samples, one function for each row of the catalogue. */
 import type { MetricName } from "./catalogue.ts";
-import { type Counters, lookupCount, statusCount, type TableCounters } from "./counters.ts";
-import type { CacheFigures, GaugeSources, StreamFigures } from "./gauge-sources.ts";
+import { lookupCount, statusCount, type TableCounters } from "./counter-rows.ts";
 import {
   fillSlots,
   kindSlots,
@@ -14,28 +13,18 @@ import {
   upstreamSlots,
 } from "./label-values.ts";
 import { type Latency, latencyBoundsSeconds } from "./latency.ts";
-import type { ProcessProbe } from "./process-probe.ts";
-import type { StreamCounters } from "./stream-counters.ts";
-
-export type Labels = Readonly<Record<string, string>>;
-
-export interface Sample {
-  readonly labels: Labels;
-  readonly value: number;
-  /** "_bucket", "_sum" or "_count" after a histogram's name. */
-  readonly suffix?: string;
-}
-
-/** All that samples are taken from. */
-export interface SampleSources {
-  readonly counters: Counters;
-  readonly streams: StreamCounters;
-  readonly gauges: () => GaugeSources;
-  readonly probe: ProcessProbe;
-  readonly version: string;
-}
-
-type Collector = (sources: SampleSources) => Iterable<Sample>;
+import type { ThreadUse } from "./process-probe.ts";
+import {
+  type Collector,
+  cache,
+  type Labels,
+  pulled,
+  pulledResults,
+  type Sample,
+  type SampleSources,
+  streamGauge,
+  worker,
+} from "./pulled-samples.ts";
 
 const outcomes = slotNames(outcomeSlots);
 const statuses = slotNames(statusSlots);
@@ -142,40 +131,21 @@ function* errors({ counters }: SampleSources): Iterable<Sample> {
   }
 }
 
-function* loopLag({ probe }: SampleSources): Iterable<Sample> {
-  const { p50, p99, max } = probe.loopLag();
-  yield { labels: { quantile: "0.5" }, value: p50 };
-  yield { labels: { quantile: "0.99" }, value: p99 };
-  yield { labels: { quantile: "1" }, value: max };
+/** Of the thread that is furthest behind. */
+function* loopLag({ uses }: SampleSources): Iterable<Sample> {
+  const worst = (of: (use: ThreadUse) => number) => Math.max(0, ...uses.map(of));
+  yield { labels: { quantile: "0.5" }, value: worst(({ lag }) => lag.p50) };
+  yield { labels: { quantile: "0.99" }, value: worst(({ lag }) => lag.p99) };
+  yield { labels: { quantile: "1" }, value: worst(({ lag }) => lag.max) };
+}
+
+/** All threads together. */
+function summed(of: Exclude<keyof ThreadUse, "lag">): Collector {
+  return ({ uses }) => [{ labels: {}, value: uses.reduce((total, use) => total + use[of], 0) }];
 }
 
 function* cpu({ probe }: SampleSources): Iterable<Sample> {
   for (const [mode, value] of Object.entries(probe.cpuSeconds())) yield { labels: { mode }, value };
-}
-
-/** A number somebody else owns; left out while nobody has registered it, or if it is no number. */
-function pulled(name: Exclude<keyof GaugeSources, "caches" | "streams">): Collector {
-  return function* ({ gauges }) {
-    const value = gauges()[name]?.();
-    if (value !== undefined && Number.isFinite(value)) yield { labels: {}, value };
-  };
-}
-
-function cache(field: Exclude<keyof CacheFigures, "tier">): Collector {
-  return function* ({ gauges }) {
-    for (const figures of gauges().caches?.() ?? []) {
-      if (Number.isFinite(figures[field])) yield { labels: { tier: figures.tier }, value: figures[field] };
-    }
-  };
-}
-
-function streamGauge(read: (figures: StreamFigures) => number): Collector {
-  return function* ({ gauges }) {
-    for (const figures of gauges().streams?.() ?? []) {
-      const value = read(figures);
-      if (Number.isFinite(value)) yield { labels: { table: figures.table }, value };
-    }
-  };
 }
 
 function streamCounts(field: "records" | "polls"): Collector {
@@ -230,6 +200,28 @@ export const collectors: Readonly<Record<MetricName, Collector>> = {
   dynatier_stream_polls_total: streamCounts("polls"),
   dynatier_stream_flushes_total: streamFlushes,
   dynatier_stream_shards_open: streamGauge(({ shardsOpen }) => shardsOpen),
+  dynatier_redis_up: pulled("redisUp"),
+  dynatier_redis_lookups_total: pulledResults({
+    hit: "redisHits",
+    miss: "redisMisses",
+    unavailable: "redisUnavailable",
+  }),
+  dynatier_redis_fills_total: pulledResults({
+    stored: "redisFillsStored",
+    failed: "redisFillsFailed",
+    dropped: "redisFillsDropped",
+    too_large: "redisFillsTooLarge",
+  }),
+  dynatier_redis_fill_bytes: pulled("redisFillBytes"),
+  dynatier_redis_invalidations_total: pulledResults({
+    acknowledged: "redisChangesAcknowledged",
+    unacknowledged: "redisChangesUnacknowledged",
+  }),
+  dynatier_redis_queued_tags: pulled("redisQueuedTags"),
+  dynatier_redis_marks_total: pulledResults({ placed: "redisMarksPlaced", failed: "redisMarksFailed" }),
+  dynatier_peer_lag_seconds: pulled("peerLagSeconds"),
+  dynatier_peer_messages_total: pulled("peerMessages"),
+  dynatier_peer_gaps_total: pulled("peerGaps"),
   dynatier_read_units_used_total: tableTotal("readUnitsUsed", ["readUnitsUsed", "readUnitsSaved"]),
   dynatier_read_units_saved_total: tableTotal("readUnitsSaved", ["readUnitsUsed", "readUnitsSaved"]),
   dynatier_write_units_used_total: tableTotal("writeUnitsUsed"),
@@ -238,13 +230,18 @@ export const collectors: Readonly<Record<MetricName, Collector>> = {
   dynatier_upstream_retries_total: upstreamRetries,
   dynatier_upstream_requests_in_flight: pulled("upstreamRequestsInFlight"),
   dynatier_unknown_outcomes_pending: pulled("unknownOutcomesPending"),
+  dynatier_worker_up: worker(({ isServing }) => (isServing ? 1 : 0)),
+  dynatier_worker_connections: worker(({ connections }) => connections),
+  dynatier_worker_busy_seconds_total: worker(({ busySeconds }) => busySeconds),
+  dynatier_worker_restarts_total: worker(({ restarts }) => restarts),
+  dynatier_worker_figures_late_total: pulled("workerFiguresLate"),
   dynatier_build_info: ({ version }) => [{ labels: { version, node_version: process.version }, value: 1 }],
   dynatier_process_start_time_seconds: single(() => performance.timeOrigin / 1000),
   dynatier_process_cpu_seconds_total: cpu,
   dynatier_process_resident_memory_bytes: single(() => process.memoryUsage.rss()),
-  dynatier_nodejs_heap_size_used_bytes: single(() => process.memoryUsage().heapUsed),
-  dynatier_nodejs_heap_size_total_bytes: single(() => process.memoryUsage().heapTotal),
-  dynatier_nodejs_external_memory_bytes: single(() => process.memoryUsage().external),
-  dynatier_nodejs_eventloop_busy_seconds_total: single(({ probe }) => probe.loopBusySeconds()),
+  dynatier_nodejs_heap_size_used_bytes: summed("heapUsedBytes"),
+  dynatier_nodejs_heap_size_total_bytes: summed("heapTotalBytes"),
+  dynatier_nodejs_external_memory_bytes: summed("externalBytes"),
+  dynatier_nodejs_eventloop_busy_seconds_total: summed("loopBusySeconds"),
   dynatier_nodejs_eventloop_lag_seconds: loopLag,
 };

@@ -1,5 +1,6 @@
 /** The numbers of /api/status and /api/tables: what metrics know, summed up for each table. */
-import { type Counters, lookupCount, statusCount, type TableCounters } from "./counters.ts";
+import { lookupCount, statusCount, type TableCounters } from "./counter-rows.ts";
+import type { Counters } from "./counters.ts";
 import { kindSlots, lookupSlots, noneLabel, otherLabel, statusSlots } from "./label-values.ts";
 import type { LookupKind } from "./outcome.ts";
 

@@ -18,6 +18,7 @@ export interface Schemas {
   refresh(reference: string): void;
   /** Drops what is known of the table, because an operation has changed it. */
   forget(reference: string): void;
+  /** The tables as they are known now; without those that have to be described again before their next use. */
   known(): readonly TableSchema[];
 }
 

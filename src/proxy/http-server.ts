@@ -30,7 +30,7 @@ export interface HttpServerOptions {
   /** True where the listening address is loopback: then the Host header must name it. */
   readonly loopbackOnly: boolean;
   /** Says who calls, and refuses whom it does not know; undefined = every caller is served. */
-  readonly authenticator?: Authenticator | undefined;
+  readonly authenticator: Authenticator | undefined;
   readonly tls?:
     | { readonly cert: string; readonly key: string; readonly clientCa: string | undefined }
     | undefined;
@@ -61,9 +61,14 @@ export class DynamoHttpServer {
     this.#app.server.on("connection", (socket: Socket) => this.#sockets.add(socket));
   }
 
-  /** Starts listening; gives the address that clients use. */
-  async start(host: string, port: number): Promise<string> {
-    await this.#app.listen({ host, port });
+  /**
+   * Starts listening; gives the address that clients use.
+   * @param reusePort whether other threads listen at the same address, and the system spreads connections over them
+   */
+  async start(host: string, port: number, reusePort = false): Promise<string> {
+    // Fastify's types do not know reusePort; it hands on what it is given.
+    const where = { host, port, reusePort };
+    await this.#app.listen(where);
     const address = this.#app.server.address() as AddressInfo;
     const name = address.address.includes(":") ? `[${address.address}]` : address.address;
     return `${this.#options.tls ? "https" : "http"}://${name}:${address.port}`;

@@ -140,21 +140,29 @@ function mayBeDone({ operation, input }: Call): boolean {
   return operation === "BatchExecuteStatement" || (input !== undefined && capacityWish(input) === "invalid");
 }
 
-/** The write may have landed, or may land yet: nothing is stored until it no longer can, and then read strongly. */
-function outcomeUnknown(plan: WritePlan, lease: WriteLease, deps: Deps): void | Promise<void> {
+/**
+ * The write may have landed, or may land yet: nothing is stored until it no longer can, and then read strongly. Afterwards
+ * the tables are looked at again, because another thread may learn in between that one has changed. It says so first and
+ * then asks how long a lost write may land (applyTableChange); here the wait begins first and then the tables are
+ * looked at: whichever order the four steps come in, one of the two sees the other. (1 the tables are looked at here: no
+ * change · 2 another thread learns of an index, sees no write that may land, and stores a query of it · 3 the wait
+ * begins here, without the index' tags · 4 the write lands.)
+ */
+async function outcomeUnknown(plan: WritePlan, lease: WriteLease, deps: Deps): Promise<void> {
+  const { table } = plan;
+  const { unknownOutcomeMs: pendingForMs, recorder } = deps;
   const tags = [...plan.touched, ...schemaChanges(plan, deps)];
-  const change = {
-    table: plan.table,
-    source: "unknown_outcome",
-    tags,
-    pendingForMs: deps.unknownOutcomeMs,
-  } as const;
-  return applyChange(change, lease, deps.recorder);
+  await applyChange({ table, source: "unknown_outcome", tags, pendingForMs }, lease, recorder);
+  const late = schemaChanges(plan, deps).filter((tag) => !tags.includes(tag));
+  if (late.length === 0) return;
+  await applyChange({ table, source: "unknown_outcome", tags: late, pendingForMs }, deps.cache, recorder);
 }
 
 /**
  * What must be dropped because the plan did not know the table as it is known now: an index that was created while the
  * write was under way has tags which the plan does not name. A table that is not known any more may come back changed.
+ * That holds for what other threads know as well: before any of them uses a changed table, its description is no
+ * longer current here (upstream/table-versions.ts). One that learns of the change only after this look has not read yet.
  */
 function schemaChanges(plan: WritePlan, deps: Deps): Tag[] {
   const known = deps.schemas.known();

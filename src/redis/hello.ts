@@ -50,6 +50,9 @@ export class Hello {
   /** What greet found counts as known from now on. */
   async seal(session: Session): Promise<void> {
     await Promise.all(session.masters.map((master) => master.keepIds()));
+    const nowMs = this.#options.clock.nowMs();
+    // One that no replica acknowledges is not read from, but it is there.
+    await Promise.allSettled(session.masters.map((master) => master.vouch(nowMs)));
     this.#lastUsed = new Map(session.masters.map(({ vitals }) => [vitals.runId, vitals.replicationId]));
   }
 
@@ -75,7 +78,8 @@ export class Hello {
   }
 
   async #checkMaster(session: Session, master: Master): Promise<void> {
-    if (await master.remembersItself(this.#options.clock.nowMs())) return;
+    const nowMs = this.#options.clock.nowMs();
+    if (await master.remembersItself(nowMs)) return master.vouch(nowMs);
     session.endInDoubt("the server has forgotten its ids, or got new ones");
   }
 

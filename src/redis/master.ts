@@ -32,6 +32,7 @@ export class Master {
   #areIdsStored = false;
   #expectsReplicas = false;
   #guarded: Promise<AcknowledgedWrites> | undefined;
+  #vouchedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Connects, looks at it and brings the scripts. Rejects with StoreUnavailable if it is not a master that we can use. */
   static async open(place: MasterPlace, options: MasterOptions): Promise<Master> {
@@ -98,6 +99,22 @@ export class Master {
     // One that has just seen its first replica tells the others.
     if (this.#areIdsStored && this.#expectsReplicas && !ids.has("replicas")) await this.#storeIds();
     return isSame && this.#areIdsStored;
+  }
+
+  /** Whether a replica has acknowledged something since then, where there is one: a demoted master has none. */
+  isVouchedSince(sinceMs: number): boolean {
+    return !this.#expectsReplicas || this.#vouchedAtMs > sinceMs;
+  }
+
+  /**
+   * Writes something that a replica has to acknowledge.
+   * @param nowMs a moment before this call
+   */
+  async vouch(nowMs: number): Promise<void> {
+    if (!this.#expectsReplicas) return;
+    const command = ["HSET", this.#idsKey.name, "vouched", String(Math.floor(nowMs))] as const;
+    const { isAcknowledged } = await (await this.guarded()).write([command]);
+    if (isAcknowledged) this.#vouchedAtMs = nowMs;
   }
 
   /** Stores its ids on it, unless they are there, and opens the road that marks and heartbeats will need. */

@@ -13,8 +13,8 @@ import { Contact } from "./contact.ts";
 import { Keys } from "./keys.ts";
 import type { RedisCommand } from "./link.ts";
 import { BODY, LogReader } from "./log-reader.ts";
-import { integerOf, pairsOf, type Reply, refused, sequenceOf, textOf } from "./replies.ts";
-import { CHANGE, LEASE, RELEASE, SAVE_CHECKPOINT } from "./scripts.ts";
+import { pairsOf, type Reply, refused, sequenceOf } from "./replies.ts";
+import { CHANGE } from "./scripts.ts";
 import { ServerClock } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import type {
@@ -32,6 +32,7 @@ import type {
 import { StoreUnavailable } from "./shared-store.ts";
 import { alteredOf, changedTag, stateOf, TagCommands } from "./tag-commands.ts";
 import { tagOf } from "./tag-state.ts";
+import { Turns } from "./turns.ts";
 import { sumOf } from "./vitals.ts";
 
 export interface RedisStoreOptions {
@@ -47,6 +48,8 @@ export interface RedisStoreOptions {
   readonly logMessagesMax: number;
   /** How long a tag that nobody changes is kept: longer than any entry that depends on it, and than any settle window. */
   readonly tagKeepMs: number;
+  /** How long ago a server that had replicas may have been acknowledged by one for the last time, to be believed. */
+  readonly vouchWithinMs: number;
   /** Tags that are kept without expiry. */
   readonly isEpoch: (tag: string) => boolean;
   /** How long connecting, greeting and looking after a server may take, each. Default 1,000. */
@@ -57,7 +60,7 @@ export interface RedisStoreOptions {
 
 const CONTACT_TIMEOUT_MS = 1_000;
 const CHECK_EVERY_MS = 1_000;
-/** So many time-outs in a row take the store down. */
+/** In a row. */
 const TIMEOUTS_MAX = 3;
 
 /** Throws an Error if the address or the prefix is not accepted; whatever Redis does later, nothing throws. */
@@ -73,6 +76,7 @@ class RedisStore implements SharedStore {
   readonly #serverClock = new ServerClock();
   readonly #contact: Contact;
   readonly #reader: LogReader;
+  readonly #turns: Turns;
 
   constructor(options: RedisStoreOptions) {
     const { log, clock, invalidateTimeoutMs, contactTimeoutMs = CONTACT_TIMEOUT_MS } = options;
@@ -81,6 +85,7 @@ class RedisStore implements SharedStore {
     this.#keys = new Keys(options.keyPrefix);
     this.#tags = new TagCommands({ ...options, keys: this.#keys });
     this.#reader = new LogReader(this.#keys.log.name, contactTimeoutMs);
+    this.#turns = new Turns(this.#keys, invalidateTimeoutMs, () => this.#session());
     const { mode, isTls, user, password, db } = this.#address;
     const link = { isTls, user, password, db, timeoutsMax: TIMEOUTS_MAX };
     this.#contact = new Contact({
@@ -101,6 +106,11 @@ class RedisStore implements SharedStore {
 
   get isUp(): boolean {
     return this.#contact.isUp;
+  }
+
+  get identity(): string {
+    const runs = this.#contact.latest?.masters.map((master) => master.vitals.runId) ?? [];
+    return runs.sort().join();
   }
 
   get mayEvict(): boolean {
@@ -130,7 +140,12 @@ class RedisStore implements SharedStore {
     const { name: key, slot } = this.#keys.entry(name);
     const get = { slot, command: ["GET", key] } as const;
     const routed = [get, ...tags.map((tag) => this.#tags.read(tag))];
-    const [entry, ...states] = await this.#session().send(routed, this.#options.lookupTimeoutMs);
+    const { clock, vouchWithinMs, lookupTimeoutMs } = this.#options;
+    const session = this.#session();
+    const sinceMs = clock.nowMs() - vouchWithinMs;
+    const isVouched = routed.every(({ slot: one }) => session.masterOf(one).isVouchedSince(sinceMs));
+    if (!isVouched) throw refused("a server has no replica that acknowledges: it may have been replaced");
+    const [entry, ...states] = await session.send(routed, lookupTimeoutMs);
     if (entry !== null && !Buffer.isBuffer(entry)) throw refused("Redis gave an entry that is none");
     return { entry: entry ?? undefined, tags: this.#statesOf(states) };
   }
@@ -234,50 +249,35 @@ class RedisStore implements SharedStore {
     return sequenceOf(pairsOf(reply).get("last-generated-id"));
   }
 
-  async lease(name: string, holder: string, forMs: number): Promise<boolean> {
-    const taken = await this.#script(LEASE.sha, this.#keys.lease(name), [holder, String(Math.ceil(forMs))]);
-    return integerOf(taken) === 1;
+  lease(name: string, holder: string, forMs: number): Promise<boolean> {
+    return this.#turns.lease(name, holder, forMs);
   }
 
-  async release(name: string, holder: string): Promise<void> {
-    await this.#script(RELEASE.sha, this.#keys.lease(name), [holder]);
+  release(name: string, holder: string): Promise<void> {
+    return this.#turns.release(name, holder);
   }
 
-  async saveCheckpoint(name: string, fields: ReadonlyMap<string, string>, keepMs: number): Promise<void> {
-    const argv = [String(Math.ceil(keepMs)), ...[...fields].flat()];
-    await this.#script(SAVE_CHECKPOINT.sha, this.#keys.checkpoint(name), argv);
+  saveCheckpoint(name: string, fields: ReadonlyMap<string, string>, keepMs: number): Promise<void> {
+    return this.#turns.saveCheckpoint(name, fields, keepMs);
   }
 
-  async loadCheckpoint(name: string): Promise<ReadonlyMap<string, string>> {
-    const { name: key, slot } = this.#keys.checkpoint(name);
-    const routed = [{ slot, command: ["HGETALL", key] as const }];
-    const [reply] = await this.#session().send(routed, this.#options.invalidateTimeoutMs);
-    return new Map([...pairsOf(reply)].map(([field, value]) => [field, textOf(value)]));
+  loadCheckpoint(name: string): Promise<ReadonlyMap<string, string>> {
+    return this.#turns.loadCheckpoint(name);
   }
 
-  async dropCheckpoint(name: string): Promise<void> {
-    const { name: key, slot } = this.#keys.checkpoint(name);
-    await this.#session().send([{ slot, command: ["DEL", key] }], this.#options.invalidateTimeoutMs);
+  dropCheckpoint(name: string): Promise<void> {
+    return this.#turns.dropCheckpoint(name);
   }
 
   #session(): Session {
     return this.#contact.session();
   }
 
-  #earliestNowMs(): number {
-    return this.#serverClock.earliestMs(this.#options.clock.nowMs());
-  }
+  #earliestNowMs = (): number => this.#serverClock.earliestMs(this.#options.clock.nowMs());
 
   #statesOf(replies: readonly Reply[]): (TagState | undefined)[] {
     const nowMs = this.#earliestNowMs();
     return replies.map((reply) => tagOf(reply, nowMs));
-  }
-
-  async #script(sha: string, key: { name: string; slot: number }, argv: readonly string[]): Promise<Reply> {
-    const command: RedisCommand = ["EVALSHA", sha, "1", key.name, ...argv];
-    const routed = [{ slot: key.slot, command }];
-    const [reply = null] = await this.#session().send(routed, this.#options.invalidateTimeoutMs);
-    return reply;
   }
 
   /** Dense numbers; and never a new log in the place of one that is gone, which would begin them anew. */

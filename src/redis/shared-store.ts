@@ -107,6 +107,8 @@ export type OnContact = (renewed: boolean) => Promise<void>;
 export interface SharedStore {
   readonly clock: ReferenceClock;
   readonly isUp: boolean;
+  /** Names the servers that this contact is with: another name after one of them was replaced. "" before the first contact. */
+  readonly identity: string;
   /** True where it removes, or may soon remove, what it was not told to: a tag that is absent may then have been changing. */
   readonly mayEvict: boolean;
 
@@ -115,7 +117,10 @@ export interface SharedStore {
   close(): Promise<void>;
   facts(): StoreFacts;
 
-  /** An entry and its tags in one round trip. Bounded by the look-up time-out. */
+  /**
+   * An entry and its tags in one round trip. Bounded by the look-up time-out. Refused where a server that had replicas has
+   * none that still acknowledges: it may have been replaced, and what it shows may be old.
+   */
   look(name: EntryName, tags: readonly string[]): Promise<Look>;
   /**
    * The tags as they stand, after creating the absent ones; one that is created counts as changed at `changedAtMs` (0 = never).

@@ -15,13 +15,18 @@ export interface KnownTable {
   refreshedAtMs: number;
   /** To be described anew before its next use: what we have only serves to notice the difference. */
   forgotten: boolean;
+  /** Where its name's version stands (table-versions.ts), and the version that this description belongs to. */
+  readonly slot: number;
+  version: number;
+  /** The last version that was met with an older description. */
+  doubtedVersion: number;
   /** Grows with each use; the table with the least goes first. */
   used: number;
   /** The names and ARNs under which it was asked for, bounded. */
   readonly references: Set<string>;
 }
 
-export function newKnownTable(schema: TableSchema, used: number): KnownTable {
+export function newKnownTable(schema: TableSchema, slot: number, version: number, used: number): KnownTable {
   const never = Number.NEGATIVE_INFINITY;
   return {
     schema,
@@ -31,6 +36,9 @@ export function newKnownTable(schema: TableSchema, used: number): KnownTable {
     retryAtMs: never,
     refreshedAtMs: never,
     forgotten: false,
+    slot,
+    version,
+    doubtedVersion: version,
     used,
     references: new Set(),
   };
@@ -46,6 +54,6 @@ export function mayMean(reference: string, known: KnownTable): boolean {
 }
 
 /** The table's name in a TableName or in an ARN (arn:…:table/NAME or arn:…:table/NAME/…). */
-function nameOf(reference: string): string {
+export function nameOf(reference: string): string {
   return /^arn:[^/]*:table\/([^/]+)/.exec(reference)?.[1] ?? reference;
 }

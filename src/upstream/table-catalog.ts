@@ -6,44 +6,18 @@
 // forget() is called · 3 the describe's answer, read before the update, arrives. Of two answers the one that
 // started later wins (seq).
 
-import { errorNameOf } from "../dynamodb/errors.ts";
 import type { TableSchema } from "../dynamodb/model.ts";
-import type { Clock } from "../util/clock.ts";
+import { type TableCatalogOptions, withDefaults } from "./catalog-options.ts";
+import type { Description } from "./describe-table.ts";
 import { type KnownTable, mayMean, newKnownTable } from "./known-table.ts";
-import { tableSchemaOf } from "./table-description.ts";
-import type { Upstream } from "./upstream.ts";
 
-export interface TableCatalogOptions {
-  readonly upstream: Upstream;
-  readonly clock: Clock;
-  /**
-   * The fingerprint of a table differs from what was known, or the table is gone, unreadable or evicted
-   * (undefined).
-   */
-  readonly onChange: (old: TableSchema, next: TableSchema | undefined) => void;
-  /** A description is used so long; from ¾ of it on the next use fetches a new one in the background. */
-  readonly refreshMs?: number;
-  /** A table that is not there, or that we may not describe, is remembered as such so long. */
-  readonly absentMs?: number;
-  /** Least time between two attempts while describing fails, and between two refresh() of one table. */
-  readonly retryMs?: number;
-  readonly describeTimeoutMs?: number;
-  /** Tables known at a time; also the bound of absent ones remembered and of describes in flight. */
-  readonly tablesMax?: number;
+/** When a description was asked for: in which order, at what time, at which version of the table's name. */
+interface Asked {
+  readonly seq: number;
+  readonly startedAtMs: number;
+  readonly version: number;
 }
 
-type Answer =
-  | { readonly kind: "table"; readonly schema: TableSchema }
-  | { readonly kind: "absent" | "failed" };
-
-const target = "DynamoDB_20120810.DescribeTable";
-/** Errors that are an answer: there is nothing here for us. Any other says nothing about the table. */
-const absentErrors: ReadonlySet<unknown> = new Set([
-  "ResourceNotFoundException",
-  "TableNotFoundException",
-  "AccessDeniedException",
-  "ValidationException",
-]);
 const attemptsMax = 4;
 const referencesMax = 8;
 
@@ -51,8 +25,8 @@ export class TableCatalog {
   readonly #options: Required<TableCatalogOptions>;
   readonly #tables = new Map<string, KnownTable>();
   readonly #byReference = new Map<string, KnownTable>();
-  /** Until when a reference is taken to name nothing. */
-  readonly #absent = new Map<string, number>();
+  /** Until when a reference is taken to name nothing, and at which version of its name. */
+  readonly #absent = new Map<string, { readonly untilMs: number; readonly version: number }>();
   readonly #flights = new Map<string, Promise<TableSchema | undefined>>();
   readonly #delayed = new Map<string, Promise<TableSchema | undefined>>();
   #seq = 0;
@@ -60,14 +34,7 @@ export class TableCatalog {
   #uses = 0;
 
   constructor(options: TableCatalogOptions) {
-    this.#options = {
-      refreshMs: 60_000,
-      absentMs: 1_000,
-      retryMs: 1_000,
-      describeTimeoutMs: 3_000,
-      tablesMax: 10_000,
-      ...options,
-    };
+    this.#options = withDefaults(options);
   }
 
   /**
@@ -82,12 +49,14 @@ export class TableCatalog {
     const now = this.#options.clock.nowMs();
     const known = this.#byReference.get(reference);
     if (known === undefined) {
-      if (now < (this.#absent.get(reference) ?? 0)) return undefined;
+      const absent = this.#absent.get(reference);
+      if (absent !== undefined && now < absent.untilMs && absent.version === this.#versionOf(reference))
+        return undefined;
       return this.#before(deadlineAtMs, this.#describe(reference));
     }
     known.used = ++this.#uses;
     const { refreshMs, retryMs, describeTimeoutMs } = this.#options;
-    if (known.forgotten) {
+    if (this.#isDoubted(known)) {
       return now < known.retryAtMs ? undefined : this.#before(deadlineAtMs, this.#describe(reference));
     }
     const ageMs = now - known.describedAtMs;
@@ -106,6 +75,11 @@ export class TableCatalog {
     return [...this.#tables.values()].map((known) => known.schema);
   }
 
+  /** As known, without what has to be described anew first. */
+  current(): readonly TableSchema[] {
+    return [...this.#tables.values()].filter((known) => !this.#isDoubted(known)).map((known) => known.schema);
+  }
+
   /** Has a known table described again if that is due, although nobody uses it. */
   keepFresh({ tableId }: TableSchema, deadlineAtMs: number): void {
     const [asked] = this.#tables.get(tableId)?.references ?? [];
@@ -116,6 +90,8 @@ export class TableCatalog {
 
   /** The next use describes anew; no answer to a describe that is already on its way will be kept. */
   forget(reference: string): void {
+    const { versions } = this.#options;
+    versions.raise(versions.slotOf(reference));
     this.#changes += 1;
     this.#absent.clear();
     for (const known of this.#tables.values()) {
@@ -175,36 +151,37 @@ export class TableCatalog {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       const seq = ++this.#seq;
       const changes = this.#changes;
-      const startedAtMs = this.#options.clock.nowMs();
-      const answer = await this.#ask(reference, startedAtMs);
-      if (changes === this.#changes) return this.#apply(reference, answer, seq, startedAtMs);
+      const version = this.#versionOf(reference);
+      const { clock, describe, describeTimeoutMs } = this.#options;
+      const startedAtMs = clock.nowMs();
+      const answer = await describe(reference, startedAtMs + describeTimeoutMs);
+      const isUndisturbed = changes === this.#changes && version === this.#versionOf(reference);
+      if (isUndisturbed) return this.#apply(reference, answer, { seq, startedAtMs, version });
     }
     return undefined; // Too much is changing to be sure of anything.
   }
 
-  async #ask(reference: string, nowMs: number): Promise<Answer> {
-    const body = Buffer.from(JSON.stringify({ TableName: reference }));
-    const deadlineAtMs = nowMs + this.#options.describeTimeoutMs;
-    try {
-      const reply = await this.#options.upstream.send({ target, body, idempotent: true, deadlineAtMs });
-      if (reply.status === 200) {
-        const schema = tableSchemaOf(reply.body);
-        return schema === undefined ? { kind: "absent" } : { kind: "table", schema };
-      }
-      const definite = reply.status === 400 && absentErrors.has(errorNameOf(reply.body));
-      return { kind: definite ? "absent" : "failed" };
-    } catch {
-      return { kind: "failed" }; // Counted where it happened, in the upstream's own metrics.
-    }
+  #versionOf(reference: string): number {
+    const { versions } = this.#options;
+    return versions.at(versions.slotOf(reference));
   }
 
-  #apply(reference: string, answer: Answer, seq: number, startedAtMs: number): TableSchema | undefined {
+  /** Whether it has to be described anew before its next use; at once, the first time that its version has moved. */
+  #isDoubted(known: KnownTable): boolean {
+    const version = this.#options.versions.at(known.slot);
+    if (version === known.version) return known.forgotten;
+    if (version !== known.doubtedVersion) known.retryAtMs = Number.NEGATIVE_INFINITY;
+    known.doubtedVersion = version;
+    return true;
+  }
+
+  #apply(reference: string, answer: Description, asked: Asked): TableSchema | undefined {
     const before = this.#byReference.get(reference);
     if (answer.kind === "table") {
       if (before !== undefined && before.schema.tableId !== answer.schema.tableId) this.#drop(before);
-      const known = this.#tables.get(answer.schema.tableId) ?? this.#add(answer.schema);
+      const known = this.#tables.get(answer.schema.tableId) ?? this.#add(answer.schema, asked.version);
       this.#link(reference, known);
-      return this.#learn(known, answer.schema, seq, startedAtMs);
+      return this.#learn(known, answer.schema, asked);
     }
     if (before === undefined) {
       this.#rememberAbsent(reference);
@@ -213,9 +190,9 @@ export class TableCatalog {
     if (answer.kind === "failed") {
       before.failedAtMs = this.#options.clock.nowMs();
       before.retryAtMs = before.failedAtMs + this.#options.retryMs;
-      return before.forgotten ? undefined : before.schema;
+      return this.#isDoubted(before) ? undefined : before.schema;
     }
-    if (seq > before.seq) {
+    if (asked.seq > before.seq) {
       this.#drop(before);
       this.#rememberAbsent(reference);
       return undefined;
@@ -223,12 +200,14 @@ export class TableCatalog {
     return before.schema;
   }
 
-  #learn(known: KnownTable, next: TableSchema, seq: number, startedAtMs: number): TableSchema {
+  #learn(known: KnownTable, next: TableSchema, { seq, startedAtMs, version }: Asked): TableSchema {
     if (seq < known.seq) return known.schema;
     const old = known.schema;
+    known.version = version;
     if (old.fingerprint !== next.fingerprint) {
       this.#changes += 1;
       known.forgotten = true; // Should onChange throw, nobody gets either of the two.
+      this.#announce(known);
       this.#options.onChange(old, next);
     }
     if (old.fingerprint !== next.fingerprint || old.streamArn !== next.streamArn) known.schema = next;
@@ -240,13 +219,26 @@ export class TableCatalog {
     return known.schema;
   }
 
-  #add(schema: TableSchema): KnownTable {
+  /** Before anybody uses what is new: the other threads' descriptions of this table are used no more. */
+  #announce(known: KnownTable): void {
+    if (!this.#options.announces) return;
+    const { before, after } = this.#options.versions.raise(known.slot);
+    // If somebody else has raised it too, this description is doubted like theirs.
+    if (before === known.version) known.version = after;
+  }
+
+  #add(schema: TableSchema, version: number): KnownTable {
     if (this.#tables.size >= this.#options.tablesMax) {
       // What was cached of an evicted table must go with it: nobody could notice that it changed meanwhile.
       const least = [...this.#tables.values()].reduce((a, b) => (a.used < b.used ? a : b));
       this.#drop(least);
     }
-    const known = newKnownTable(schema, ++this.#uses);
+    const known = newKnownTable(
+      schema,
+      this.#options.versions.slotOf(schema.TableName),
+      version,
+      ++this.#uses,
+    );
     this.#tables.set(schema.tableId, known);
     return known;
   }
@@ -265,6 +257,7 @@ export class TableCatalog {
 
   #drop(known: KnownTable): void {
     this.#changes += 1;
+    this.#announce(known);
     this.#tables.delete(known.schema.tableId);
     for (const reference of known.references) this.#byReference.delete(reference);
     this.#options.onChange(known.schema, undefined);
@@ -273,7 +266,8 @@ export class TableCatalog {
   #rememberAbsent(reference: string): void {
     const [oldest] = this.#absent.keys();
     if (this.#absent.size >= this.#options.tablesMax && oldest !== undefined) this.#absent.delete(oldest);
-    this.#absent.set(reference, this.#options.clock.nowMs() + this.#options.absentMs);
+    const untilMs = this.#options.clock.nowMs() + this.#options.absentMs;
+    this.#absent.set(reference, { untilMs, version: this.#versionOf(reference) });
   }
 
   /** The description, or undefined at the caller's own deadline; the describe goes on for the others. */

@@ -21,12 +21,17 @@ const SECRETS = ["adminToken", "authorization", "secretAccessKey", "sessionToken
 /**
  * A logger writing to a file descriptor, by default standard error. Errors are given as `error` and come
  * out with name, message and stack. Lines are written at once, so that none is lost when the process ends.
+ * @param always members of every line
  */
-export function createLogger(level: LogLevel, fileDescriptor = 2): Logger {
+export function createLogger(
+  level: LogLevel,
+  fileDescriptor = 2,
+  always: Readonly<Record<string, unknown>> | null = null,
+): Logger {
   const logger = pino(
     {
       level,
-      base: null,
+      base: always,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       messageKey: "message",

@@ -46,6 +46,7 @@ export function nodeOf(url: string, more: Partial<RedisStoreOptions> = {}): Redi
     log,
     logMessagesMax: 1_000,
     tagKeepMs: 600_000,
+    vouchWithinMs: 5_000,
     isEpoch: (tag) => tag.startsWith("epoch"),
     checkEveryMs: 100,
     ...more,

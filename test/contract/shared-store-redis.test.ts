@@ -28,6 +28,7 @@ sharedStoreContract("Redis", () => {
       log: createLogger("silent"),
       logMessagesMax: 500,
       tagKeepMs: 600_000,
+      vouchWithinMs: 5_000,
       isEpoch: (tag) => tag.startsWith("epoch"),
     });
   return { make, nowMs: systemClock.nowMs, passMs: (ms) => sleep(ms) };

@@ -1,6 +1,9 @@
 /** Two nodes' caches over one real Redis, step by step: the races that docs/CONSISTENCY.md names. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { hashOf } from "../../src/cache/coherence.ts";
+import { decodePeerMessage } from "../../src/cache/peer-message.ts";
+import { RedisBarrier } from "../../src/cache/redis-barrier.ts";
 import { WriteNotGuarded } from "../../src/cache/tier.ts";
 import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import {
@@ -243,6 +246,55 @@ describe("the pending guard", () => {
     await a.filled();
     expect(await a.look()).toEqual({ text: "mine", tier: "memory" });
     expect(await b.look()).toBeUndefined();
+  });
+});
+
+describe("what others are told, and when", () => {
+  it("a mark is told before the write is sent: it may be all that they ever hear", async () => {
+    const [a, b] = [await node(), await node()];
+    const before = await b.store.logTail();
+    await a.write(true);
+    const messages = (await b.store.readLog(before, 10, 0)).map(({ body }) => decodePeerMessage(body));
+    expect(messages).toEqual([
+      expect.objectContaining({ kind: "invalidation", tagHashes: [itemTag, anyWriteTag].map(hashOf) }),
+    ]);
+  });
+
+  it("marks of unknown outcomes are put back where Redis has lost them", async () => {
+    const [a, b] = [await node(), await node()];
+    await a.cache.invalidate([itemTag], 60_000);
+    await redis.cli("FLUSHALL");
+    await until(() => !a.store.isUp || !b.store.isUp);
+    await until(() => a.store.isUp && b.store.isUp, 20_000);
+    expect(await (await b.miss()).fill(b.entry("old"), true)).toBe("unsettled");
+  });
+
+  it("with `require` nothing is stored after a restart, until what was marked before can land no more", async () => {
+    const a = await node({ guard: "require" });
+    await redis.cli("FLUSHALL");
+    await until(() => !a.store.isUp);
+    await until(() => a.store.isUp, 20_000);
+    expect(await (await a.miss()).fill(a.entry("old"), true)).toBe("unsettled");
+    await until(() => a.versions.pendingForMs() === 0);
+    await a.fill("new");
+  });
+
+  it("a thread whose servers are not the process' reads nothing, and counts nothing as told", async () => {
+    // 1 a failover · 2 one thread reaches the new master, another still has the old one
+    const other = await startRedis();
+    const first = new RedisBarrier(2, 0);
+    const a = await node({ barrier: first });
+    await a.fill("old");
+    const b = new TieredNode(other.url, { barrier: new RedisBarrier(2, 1, first.shared) });
+    open.push(b);
+    await b.start();
+    a.forget();
+    expect(await a.look()).toBeUndefined();
+    await a.cache.invalidate([itemTag]);
+    expect(first.isRaised).toBe(true);
+    expect(await b.look()).toBeUndefined();
+    await Promise.all(open.splice(0).map((one) => one.stop()));
+    await other.stop();
   });
 });
 

@@ -1,6 +1,7 @@
 // `auth: sigv4` on a real listener: who gets in, what stays open, what is counted, and keys that are read anew.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent } from "node:http";
 import { connect } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
@@ -32,14 +33,20 @@ afterAll(async () => {
 });
 
 /** Signs a call for this listener and sends it. */
-async function signedCall(url: string, operation: string, input: object, options: SigningOptions = {}) {
+async function signedCall(
+  url: string,
+  operation: string,
+  input: object,
+  options: SigningOptions = {},
+  agent?: Agent,
+): Promise<CallReply> {
   const { host } = new URL(url);
   const headers = { host, "x-amz-target": `DynamoDB_20120810.${operation}` };
   const body = JSON.stringify(input);
   const { rawHeaders, url: target } = await signedRequest({ body, ...options, headers });
   const sent: Record<string, string | undefined> = { authorization: undefined, "x-amz-date": undefined };
   for (let at = 0; at < rawHeaders.length; at += 2) sent[rawHeaders[at] ?? ""] = rawHeaders[at + 1];
-  return call(url, operation, body, { headers: sent, path: target });
+  return call(url, operation, body, { headers: sent, path: target, ...(agent && { agent }) });
 }
 
 describe("auth: sigv4", () => {
@@ -152,32 +159,42 @@ describe("auth: sigv4", () => {
 });
 
 describe("keys that change", () => {
-  it("are read anew on SIGHUP; a wrong file changes nothing", async () => {
+  it.each([1, 2])("are read anew on SIGHUP by %i workers; a wrong file changes nothing", async (workers) => {
     writeKeys([testKey]);
     const upstream = inject("dynamoDbLocalUrl");
-    const served = await startServed({ upstream, region: "us-east-1", logLevel: "silent", ...guarded });
-    const status = async (key: SigningOptions) =>
-      (await signedCall(served.url, "ListTables", {}, key)).status;
-    const reads = (key: SigningOptions, expected: number) =>
+    const served = await startServed({
+      upstream,
+      region: "us-east-1",
+      logLevel: "silent",
+      workers,
+      ...guarded,
+    });
+    /** Statuses of calls at once over connections of their own, so that every worker has some. */
+    const statuses = async (key: SigningOptions) => {
+      const agents = Array.from({ length: 8 }, () => new Agent());
+      const replies = agents.map((agent) => signedCall(served.url, "ListTables", {}, key, agent));
+      return [...new Set((await Promise.all(replies)).map(({ status }) => status))];
+    };
+    const settles = (key: SigningOptions, expected: number) =>
       until(
-        () => status(key),
-        (found) => found === expected,
+        () => statuses(key),
+        (found) => found.join() === `${expected}`,
       );
     try {
-      expect([await status(testKey), await status(other)]).toEqual([200, 400]);
+      expect([await statuses(testKey), await statuses(other)]).toEqual([[200], [400]]);
       writeKeys([other]);
-      expect([await status(testKey), await status(other)]).toEqual([200, 400]);
+      expect([await statuses(testKey), await statuses(other)]).toEqual([[200], [400]]);
       process.kill(served.pid, "SIGHUP");
-      await reads(other, 200);
-      expect(await status(testKey)).toBe(400);
+      await settles(other, 200);
+      await settles(testKey, 400);
       writeKeys("- { accessKeyId: AKIDTEST }");
       process.kill(served.pid, "SIGHUP");
       await new Promise((resolve) => setTimeout(resolve, 300));
-      expect([await status(testKey), await status(other)]).toEqual([400, 200]);
+      expect([await statuses(testKey), await statuses(other)]).toEqual([[400], [200]]);
       writeKeys([testKey, other]);
       for (let times = 0; times < 50; times += 1) process.kill(served.pid, "SIGHUP");
-      await reads(testKey, 200);
-      expect(await status(other)).toBe(200);
+      await settles(testKey, 200);
+      await settles(other, 200);
     } finally {
       await served.stop();
     }

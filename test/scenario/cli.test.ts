@@ -41,7 +41,7 @@ test("a command's own help, which needs no valid settings", () => {
 });
 
 test("all problems at once on standard error, exit code 2, and nothing starts", () => {
-  const env = { DYNATIER_ITEM_TTL: "5", DYNATIER_REDIS: "redis://x", DYNATIER_ADMIN_TOKEN: "hunter2" };
+  const env = { DYNATIER_ITEM_TTL: "5", DYNATIER_DAX_PORT: "8111", DYNATIER_ADMIN_TOKEN: "hunter2" };
   const { status, stdout, stderr } = dynatier(
     ["--prot", "1", "--host", "0.0.0.0", "--upstream=embedded"],
     env,
@@ -57,7 +57,7 @@ test("all problems at once on standard error, exit code 2, and nothing starts", 
     expect.any(String),
     "",
   ]);
-  expect(stderr).toContain("`redis` is not built yet in this version; leave it unset");
+  expect(stderr).toContain("`daxPort` is not built yet in this version; leave it unset");
   expect(stderr).not.toContain("hunter2");
 });
 

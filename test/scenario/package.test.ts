@@ -110,10 +110,12 @@ describe("other versions of Node.js", () => {
     const platform = `node-${process.platform}-${process.arch}`;
     const node = need(ctx, await nodeOf(platform, oldest));
     expect((await mustRun(node, ["--version"])).trim()).toBe(`v${oldest}`);
-    const argv = [path.join(dist(), "main.js"), ...SERVE];
-    server = await startInstalled({ command: node, argv, cwd: home, env: plainEnvironment() });
-    await expectServing(server.url);
-    expect(await server.stop()).toBe(0);
+    for (const workers of [1, 2]) {
+      const argv = [path.join(dist(), "main.js"), ...SERVE, `--workers=${workers}`];
+      server = await startInstalled({ command: node, argv, cwd: home, env: plainEnvironment() });
+      await expectServing(server.url);
+      expect(await server.stop()).toBe(0);
+    }
   }, 240_000);
 
   test("an older one is told the remedy in one line, exit code 2", async () => {

@@ -1,7 +1,7 @@
 // Several nodes with one Redis: what one reads is a hit on the others, what one writes is seen by all.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventually, type RedisFleet, startRedisFleet, up } from "../support/redis-fleet.ts";
+import { eventually, type RedisFleet, shared, startRedisFleet, up } from "../support/redis-fleet.ts";
 import { WITH_INDEXES } from "../support/tables.ts";
 
 const Key = (name: string) => ({ pk: { S: name }, sk: { N: "1" } });
@@ -33,7 +33,8 @@ describe("three nodes with one Redis", () => {
     ] as const) {
       const first = await node(0).ask(operation, input);
       expect(first.how).toMatch(/^miss/);
-      await eventually(async () => (await node(1).ask(operation, input)).how.includes("hit; tier=redis"));
+      await shared(node(0));
+      expect((await node(1).ask(operation, input)).how).toContain("hit; tier=redis");
       const again = await node(1).ask(operation, input);
       expect(again.how).toMatch(/hit; tier=memory/);
       expect(again.body).toEqual(first.body);
@@ -45,7 +46,8 @@ describe("three nodes with one Redis", () => {
     const keys = ["b1", "b2", "b3"].map(Key);
     for (const key of keys) await fleet.around("PutItem", { Item: { ...key, v: { S: "x" } } });
     await node(0).call("GetItem", { Key: keys[0] });
-    await eventually(async () => (await node(1).ask("GetItem", { Key: keys[0] })).how.includes("redis"));
+    await shared(node(0));
+    expect((await node(1).ask("GetItem", { Key: keys[0] })).how).toContain("hit; tier=redis");
     const reply = await node(2).ask("BatchGetItem", { RequestItems: { [fleet.TableName]: { Keys: keys } } });
     expect(reply.how).toContain("items=1/3");
     expect(reply.how).toContain("tier=redis");
@@ -87,13 +89,28 @@ describe("three nodes with one Redis", () => {
   it("a node that starts anew is warm, and does not make the others cold", async () => {
     await fleet.around("PutItem", { Item: { ...Key("warm"), v: { N: "1" } } });
     await node(0).call("GetItem", { Key: Key("warm") });
-    await eventually(async () => (await node(1).ask("GetItem", { Key: Key("warm") })).how.includes("redis"));
+    await shared(node(0));
+    expect((await node(1).ask("GetItem", { Key: Key("warm") })).how).toContain("hit; tier=redis");
     const fresh = await fleet.add();
     await up(fresh);
     const before = fleet.upstream.count("GetItem");
     expect((await fresh.ask("GetItem", { Key: Key("warm") })).how).toContain("hit; tier=redis");
     expect((await node(0).ask("GetItem", { Key: Key("warm") })).how).toContain("hit; tier=memory");
     expect(fleet.upstream.count("GetItem")).toBe(before);
+  });
+
+  it("`check` says how Redis is, and how it would be missed", async () => {
+    const { redis, problems } = await node(0).proxy.app.check();
+    expect(redis).toMatchObject({
+      isUp: true,
+      mode: "single",
+      server: expect.stringMatching(/^(redis|valkey) \d/),
+    });
+    expect(problems).toEqual([]);
+    const metrics = await (await fetch(`${node(0).proxy.adminUrl}/metrics`)).text();
+    expect(metrics).toMatch(/^dynatier_redis_up 1$/m);
+    expect(metrics).toMatch(/^dynatier_redis_lookups_total\{result="miss"\} [1-9]/m);
+    expect(metrics).toMatch(/^dynatier_peer_lag_seconds \d/m);
   });
 
   it("the operator's invalidation reaches all", async () => {
@@ -117,7 +134,8 @@ describe("three nodes with one Redis", () => {
     const big = { ...Key("big"), v: { S: "x".repeat(390_000) } };
     await fleet.around("PutItem", { Item: big });
     await node(0).call("GetItem", { Key: Key("big") });
-    await eventually(async () => (await node(2).ask("GetItem", { Key: Key("big") })).how.includes("redis"));
+    await shared(node(0));
+    expect((await node(2).ask("GetItem", { Key: Key("big") })).how).toContain("hit; tier=redis");
     expect((await node(2).call("GetItem", { Key: Key("big") })).Item).toEqual(big);
   });
 });

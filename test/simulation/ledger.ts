@@ -43,6 +43,8 @@ interface LedgerOptions {
   readonly unknownOutcomeMs: number;
   /** Where the floors of an item stand; undefined = with the item itself. */
   readonly seen?: (history: ItemHistory) => ItemHistory;
+  /** Told when something may land for as long as an unknown outcome lasts. */
+  readonly onPend?: () => void;
   /** Told of every write that its client was told of. */
   readonly onAcknowledged?: (history: ItemHistory, index: number) => void;
 }
@@ -141,7 +143,13 @@ export class Ledger {
 
   /** From now on something may land for as long as an unknown outcome lasts. */
   pend(): void {
-    this.#pendingUntilMs = this.#options.time.nowMs() + this.#options.unknownOutcomeMs;
+    this.pendUntil(this.#options.time.nowMs() + this.#options.unknownOutcomeMs);
+    this.#options.onPend?.();
+  }
+
+  /** Until then something may land, as far as the node can know. */
+  pendUntil(ms: number): void {
+    this.#pendingUntilMs = Math.max(this.#pendingUntilMs, ms);
   }
 
   /**

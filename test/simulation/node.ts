@@ -57,7 +57,15 @@ export class Node {
     const flightOptions = { clock, waitersMax: 20 };
     this.keepFresh = (schema) => catalog.keepFresh(schema, clock.nowMs() + 100);
     this.deps = {
-      ...{ upstream, cache, clock, recorder, unknownOutcomeMs, ruleFor: () => rule, isGuarded: () => isGuarded },
+      ...{
+        upstream,
+        cache,
+        clock,
+        recorder,
+        unknownOutcomeMs,
+        ruleFor: () => rule,
+        isGuarded: () => isGuarded,
+      },
       freshness: freshness ?? { ageMsMax: () => Number.POSITIVE_INFINITY },
       flights: mutant?.flights?.(flightOptions) ?? new SingleFlight<Loaded>(flightOptions),
       schemas: {

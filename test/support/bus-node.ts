@@ -37,7 +37,13 @@ export function startBusNode(url: string, options: Partial<BusOptions> = {}): Bu
   const clock = systemClock;
   const store = createRedisStore({
     ...{ url, keyPrefix: "test:", lookupTimeoutMs: 200, invalidateTimeoutMs: 500, clock, log: quiet },
-    ...{ logMessagesMax: 10_000, tagKeepMs: 60_000, isEpoch: () => false, checkEveryMs: 100 },
+    ...{
+      logMessagesMax: 10_000,
+      tagKeepMs: 60_000,
+      vouchWithinMs: 5_000,
+      isEpoch: () => false,
+      checkEveryMs: 100,
+    },
   });
   const freshness = new Freshness({
     ...{ clock, freshWithinMs, degradedMaxAgeMs, lagMsMax: 0, required: false, bus: true },

@@ -16,6 +16,8 @@ import type { ModelState, TagOrder } from "./model-store-state.ts";
 export interface ModelStoreOptions extends ContactOptions {
   readonly lookupTimeoutMs: number;
   readonly invalidateTimeoutMs: number;
+  /** How long ago a replica may have acknowledged for the last time, where there was one. Default: any time. */
+  readonly vouchWithinMs?: number;
   /** Mutants: the order in which a change is told, and what a mark does. */
   readonly faults?: StoreFaults;
   /** Who reads the log after this number has applied everything up to it. */

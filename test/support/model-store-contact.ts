@@ -38,6 +38,7 @@ interface Facts {
   readonly serverMs: number;
   readonly opened: boolean;
   readonly tail: number;
+  readonly isVouched: boolean;
 }
 
 export class ModelContact {
@@ -96,6 +97,11 @@ export class ModelContact {
 
   get isUp(): boolean {
     return this.#isReady && this.#session !== undefined && this.#session.ended === undefined;
+  }
+
+  /** Names the servers of the last contact. */
+  get identity(): string {
+    return this.#session?.processes.map(({ ids }) => ids.run).join() ?? "";
   }
 
   /** What this caller may use now. */
@@ -158,11 +164,15 @@ export class ModelContact {
             });
           }
           const tail = keepsLog ? (process.state.log?.last ?? -1) : 0;
-          return { ids: process.ids, stored: process.state.ids, serverMs, opened, tail };
+          const isVouched = process.acknowledgedAtMs() !== undefined;
+          return { ids: process.ids, stored: process.state.ids, serverMs, opened, tail, isVouched };
         },
       }),
     );
     const facts = await session.send(routed, contactTimeoutMs);
+    facts.forEach(({ isVouched }, master) => {
+      if (isVouched) session.vouchedAtMs[master] = askedAtMs;
+    });
     const log = facts[server.logMaster];
     if (log === undefined) throw new StoreUnavailable("down", "nobody has the log");
     if (this.#clockOf !== log.ids.run) this.clock.forget();

@@ -56,6 +56,8 @@ export class ModelSession {
   isDoubtful = false;
   /** The number of the newest log message that it knows of. */
   newest = 0;
+  /** When each master was last seen with a replica that acknowledges, or without need of one. */
+  readonly vouchedAtMs: number[] = [];
   readonly #options: SessionOptions;
   readonly #waiting = new Set<Waiting>();
   readonly #onEnd: () => void;

@@ -41,6 +41,10 @@ export class ModelStore implements SharedStore {
     return this.contact.isUp;
   }
 
+  get identity(): string {
+    return this.contact.identity;
+  }
+
   get mayEvict(): boolean {
     return !this.contact.wasUp || this.#options.server.evicts;
   }
@@ -73,6 +77,10 @@ export class ModelStore implements SharedStore {
       entry,
       ...tags.map((tag) => this.changes.read(tag)),
     ];
+    const sinceMs = this.#options.local.nowMs() - (this.#options.vouchWithinMs ?? Number.POSITIVE_INFINITY);
+    const { vouchedAtMs } = this.contact.session();
+    if (routed.some(({ master }) => (vouchedAtMs[master] ?? sinceMs) <= sinceMs))
+      throw new StoreUnavailable("refused", "no replica acknowledges");
     const [value, ...states] = await this.#send(routed, lookupTimeoutMs);
     // The codec edge: each reply is what its command gives.
     return { entry: value as Uint8Array | undefined, tags: states as (TagState | undefined)[] };

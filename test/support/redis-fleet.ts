@@ -109,6 +109,11 @@ export async function up(node: Pick<FleetNode, "redis">): Promise<void> {
   });
 }
 
+/** Waits until all that this node has stored is in Redis: an earlier look by another node would store it in memory. */
+export async function shared(node: Pick<FleetNode, "redis">): Promise<void> {
+  await eventually(async () => Object(Object(await node.redis()).counts).redisFillBytes === 0);
+}
+
 export async function eventually(check: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!(await check())) {

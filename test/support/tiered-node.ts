@@ -24,6 +24,8 @@ export interface NodeWishes {
   readonly queuedTagsMax?: number;
   readonly degradedMaxAgeMs?: number;
   readonly entryBytesMax?: number;
+  /** Of a process with several threads. */
+  readonly barrier?: RedisBarrier;
 }
 
 let nodes = 0;
@@ -36,22 +38,29 @@ export class TieredNode {
     bytesMax: 10_000_000,
     entryBytesMax: 1_000_000,
   });
-  readonly barrier = new RedisBarrier(1, 0);
+  readonly barrier: RedisBarrier;
   readonly store;
   readonly cache: TieredCache;
   readonly options: LookupOptions;
 
   constructor(url: string, wishes: NodeWishes = {}) {
     nodes += 1;
+    this.barrier = wishes.barrier ?? new RedisBarrier(1, 0);
     const timeouts = { lookupTimeoutMs: 2_000, invalidateTimeoutMs: 2_000 };
     this.store = createRedisStore({
       ...{ url, keyPrefix: "t", clock, log: createLogger("silent"), ...timeouts },
-      ...{ logMessagesMax: 1_000, tagKeepMs: 600_000, isEpoch: (tag: string) => tag === everything },
+      ...{
+        logMessagesMax: 1_000,
+        tagKeepMs: 600_000,
+        vouchWithinMs: 5_000,
+        isEpoch: (tag: string) => tag === everything,
+      },
     });
     this.cache = new TieredCache({
       ...{ memory: this.memory, store: this.store, clock, barrier: this.barrier, everything },
       ...{ sender: `node${nodes}`, thread: 0, guard: wishes.guard ?? "auto", ...timeouts },
       degradedMaxAgeMs: wishes.degradedMaxAgeMs ?? 2_000,
+      landsWithinMs: 500,
       queuedTagsMax: wishes.queuedTagsMax ?? 100,
       ...{ entryBytesMax: wishes.entryBytesMax ?? 100_000, fillBytesMax: 1_000_000, compressBytesMin: 1_000 },
       ...{ ttlJitter: 0.1, random: Math.random, imageHash: hashOfBody },

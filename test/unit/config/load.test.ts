@@ -135,6 +135,10 @@ describe("what must hold between settings", () => {
     [["--port", "8180"], /both 8180/],
     [["--upstream", "http://localhost:8100"], /address that dynatier itself listens on/],
     [["--entry-bytes-max", "2MiB", "--cache-bytes-max", "1MiB"], /more than `cacheBytesMax`/],
+    [
+      ["--entry-bytes-max", "1MiB", "--cache-bytes-max", "3MiB", "--workers", "4"],
+      /more than one of 4 workers has of `cacheBytesMax`/,
+    ],
   ])("%j is refused", async (argv, message) => {
     expect((await problemsOf(argv)).join("\n")).toMatch(message);
   });

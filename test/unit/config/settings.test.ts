@@ -157,7 +157,6 @@ describe("values", () => {
 test("a setting whose feature is not built accepts its default and nothing else", () => {
   const others: Record<string, unknown> = {
     daxPort: 8111,
-    workers: 2,
     serveStaleMs: 1000,
     audit: 0.1,
     daxAdvertise: "host:8111",

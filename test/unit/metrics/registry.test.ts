@@ -2,6 +2,7 @@
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { metricCatalogue } from "../../../src/metrics/catalogue.ts";
+import { currentGauges, growingGauges } from "../../../src/metrics/gauge-sources.ts";
 import type { CallRecord } from "../../../src/metrics/outcome.ts";
 import { createMetrics, type Metrics } from "../../../src/metrics/registry.ts";
 import { readExposition } from "./exposition.ts";
@@ -53,6 +54,10 @@ test("series have exactly the labels of their row", async () => {
   metrics.gauges({ clientConnections: () => 3, clientReceivedBytes: () => 4, clientSentBytes: () => 5 });
   metrics.gauges({ upstreamRequestsInFlight: () => 6, unknownOutcomesPending: () => 7 });
   metrics.gauges({ streams: () => [{ table: "orders", lagMs: 250, shardsOpen: 2 }] });
+  const worker = { worker: 1, isServing: true, connections: 3, restarts: 0, busySeconds: 1 };
+  metrics.gauges({ workers: () => [worker], workerFiguresLate: () => 0 });
+  const shared = [...currentGauges, ...growingGauges].filter((name) => /^(redis|peer)/.test(name));
+  metrics.gauges(Object.fromEntries(shared.map((name) => [name, () => 8])));
   metrics.streams.streamRecord("orders", "confirmed", 120);
   metrics.streams.streamPoll("orders", "records");
   metrics.streams.streamFlush("orders", "start");

@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { TableSchema } from "../../../src/dynamodb/model.ts";
-import { TableCatalog, type TableCatalogOptions } from "../../../src/upstream/table-catalog.ts";
+import type { TableCatalogOptions } from "../../../src/upstream/catalog-options.ts";
+import { TableCatalog } from "../../../src/upstream/table-catalog.ts";
 import { UpstreamFailure, type UpstreamReply } from "../../../src/upstream/upstream.ts";
 
 const arnOf = (name: string) => `arn:aws:dynamodb:eu-west-1:123456789012:table/${name}`;
