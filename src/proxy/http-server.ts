@@ -4,6 +4,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node
 import type { AddressInfo, Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import type { Authenticator } from "../auth/authenticator.ts";
 import { DynamoDbError } from "../dynamodb/errors.ts";
 import { parseObject } from "../dynamodb/json-codec.ts";
 import type { Recorder } from "../metrics/outcome.ts";
@@ -28,6 +29,8 @@ export interface HttpServerOptions {
   readonly drainMs: number;
   /** True where the listening address is loopback: then the Host header must name it. */
   readonly loopbackOnly: boolean;
+  /** Says who calls, and refuses whom it does not know; undefined = every caller is served. */
+  readonly authenticator: Authenticator | undefined;
   readonly tls?:
     | { readonly cert: string; readonly key: string; readonly clientCa: string | undefined }
     | undefined;
@@ -202,10 +205,11 @@ export class DynamoHttpServer {
     body: Buffer,
     startedAtMs: number,
   ): MaybePromise<Reply> {
-    const { region, loopbackOnly, inFlightMax, requestTimeoutMs } = this.#options;
+    const { region, loopbackOnly, authenticator, inFlightMax, requestTimeoutMs } = this.#options;
+    const { method = "", url = "", rawHeaders } = request;
     try {
       if (loopbackOnly) checkHost(request.headers.host);
-      checkRegion(request.headers.authorization, request.url ?? "", region);
+      if (authenticator === undefined) checkRegion(request.headers.authorization, url, region);
       if (known === undefined) throw new DynamoDbError("UnknownOperationException", unknownTarget(target));
       if (this.#inFlight > inFlightMax) {
         throw new DynamoDbError(
@@ -213,6 +217,7 @@ export class DynamoHttpServer {
           "Too many requests in flight (setting inFlightMax). Try again shortly.",
         );
       }
+      authenticator?.authenticate({ method, url, rawHeaders, body });
     } catch (error) {
       if (error instanceof DynamoDbError) return refused(error, "pass");
       throw error;
