@@ -225,6 +225,7 @@ class DynatierApp implements App {
       requestTimeoutMs: settings.requestTimeoutMs,
       bodyBytesMax: settings.bodyBytesMax,
       inFlightMax: settings.inFlightMax,
+      fastLane: settings.fastLane,
       keepAliveMs: settings.keepAliveMs,
       drainMs: settings.drainMs,
       loopbackOnly: isLoopbackHost(settings.host),
