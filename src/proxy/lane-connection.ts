@@ -12,6 +12,8 @@ import { FOREIGN, INCOMPLETE, type LaneRequest } from "./lane-request.ts";
 const aheadBytesMax = 65_536;
 /** Pieces of a request before they are joined: a client that sends byte by byte costs no object for each. */
 const piecesMax = 64;
+/** Pieces in which a head may come: each is read from the head's beginning. One in more goes to Node. */
+const headPiecesMax = 16;
 
 /** What a connection uses of its lane. */
 export interface LaneShared {
@@ -62,6 +64,7 @@ export class LaneConnection implements Client {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #neededBytes = 0;
+  #headPieces = 0;
   /** True while requests are read, so that a reply given at once does not start to read again. */
   #isReading = false;
   /** The client is gone or has ended its side: nothing more is sent. */
@@ -194,9 +197,12 @@ export class LaneConnection implements Client {
       if (length === INCOMPLETE) {
         if (this.#state !== "arriving") this.#enter("arriving");
         this.#neededBytes = request.neededBytes;
+        this.#headPieces += 1;
+        if (this.#headPieces > headPiecesMax) this.#toNode(bytes.subarray(at));
         break;
       }
       at += length;
+      this.#headPieces = 0;
       this.#enter("answering");
       answer(request, request.type, this);
     }

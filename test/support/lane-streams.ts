@@ -64,7 +64,13 @@ export const oddHeaders: readonly string[] = [
   ...["Content-Length: 99999999999999999999", "Content-Length: 4294967297", "Content-Length: 5\r\n 5"],
   ...["Content-Length: 1e1", "Content-Length: 99999999", "Content-Length: ٥", "Content-Length: 5;"],
   ...["Expect: 100-continue", "Expect: 200-maybe", "Upgrade: h2c", "Upgrade: websocket", "TE: trailers"],
-  ...["Connection: close", "Connection: upgrade", "Connection: keep-alive, close", "Connection: Keep-Alive"],
+  ...[
+    "Connection: close",
+    "Connection: upgrade",
+    "Connection: keep-alive, close",
+    "Connection: close, x-a",
+    "Connection: Keep-Alive",
+  ],
   ...["Connection: keep-alive, Upgrade", "Proxy-Connection: close", "Keep-Alive: timeout=5", "Trailer: x-a"],
   ...[
     " folded: yes",

@@ -1,90 +1,18 @@
 // Clients that are slow, stop, leave, do not read, or send on without waiting, and a server that stops under them: what
 // the fast lane keeps of each is bounded, and every connection ends.
 
-import { createServer, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { DynamoDbError } from "../../src/dynamodb/errors.ts";
-import { FastLane, type LaneOptions, laneBodyBytesMax } from "../../src/proxy/fast-lane.ts";
-import type { Client } from "../../src/proxy/http-call.ts";
+import { laneBodyBytesMax } from "../../src/proxy/fast-lane.ts";
 import { ours, refused } from "../../src/proxy/reply.ts";
 import { until } from "../support/bench.ts";
-import { RawSocket, rawRequest } from "../support/raw-socket.ts";
-
-interface Heard {
-  readonly body: string;
-  readonly client: Client;
-}
-
-/** A server with a lane whose requests are answered by the test, and by Node for what is none of the lane's. */
-class Lane {
-  readonly heard: Heard[] = [];
-  readonly sockets: Socket[] = [];
-  readonly lane: FastLane;
-  readonly #server: Server;
-  /** Answers at once, instead of leaving it to the test. */
-  atOnce: Uint8Array | undefined;
-
-  constructor(options: Partial<LaneOptions>) {
-    this.#server = createServer((request, response) => {
-      request.resume().on("end", () => response.end(`node ${request.method}`));
-    });
-    this.lane = new FastLane({
-      answer: (request, type, client) => {
-        this.heard.push({ body: request.body.toString(), client });
-        if (this.atOnce !== undefined) client.send(ours(this.atOnce, "hit"), type);
-      },
-      requestId: () => "ID",
-      bodyBytesMax: 1 << 20,
-      keepAliveMs: 60_000,
-      ...options,
-    });
-    this.lane.install(this.#server);
-    this.#server.on("connection", (socket) => this.sockets.push(socket));
-  }
-
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async request(count: number): Promise<Heard> {
-    await until(
-      () => this.heard.length,
-      (seen) => seen >= count,
-    );
-    return this.heard[count - 1]!;
-  }
-
-  stop(): void {
-    this.lane.closeAll();
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
-}
-
-const running: Lane[] = [];
-afterEach(() => {
-  for (const lane of running.splice(0)) lane.stop();
-});
-
-async function start(options: Partial<LaneOptions> = {}) {
-  const lane = new Lane(options);
-  running.push(lane);
-  const url = await lane.start();
-  return {
-    lane,
-    url,
-    open: () => RawSocket.open(url),
-    post: (body: string) => rawRequest(url, "GetItem", body),
-  };
-}
+import { startLane } from "../support/laned-server.ts";
 
 const type = "application/x-amz-json-1.0";
 const text = (content: string) => ours(Buffer.from(content), "hit");
 
 it("a request that does not arrive in time is refused, however slowly it comes", async () => {
-  const { lane, open, post } = await start({ arrivalMs: 300 });
+  const { lane, open, post } = await startLane({ arrivalMs: 300 });
   const request = post("x".repeat(1000));
   const headEnd = request.indexOf("\r\n\r\n") + 4;
   for (const begun of ["", "POST", request.slice(0, 40), request.slice(0, headEnd), request.slice(0, -1)]) {
@@ -94,7 +22,8 @@ it("a request that does not arrive in time is refused, however slowly it comes",
     expect(raw.statuses).toEqual(["408"]);
   }
   const dripping = await open();
-  let at = 0;
+  dripping.send(request.slice(0, headEnd));
+  let at = headEnd;
   const drip = setInterval(() => dripping.send(request.charAt(at++)), 10);
   await dripping.closed();
   clearInterval(drip);
@@ -103,12 +32,14 @@ it("a request that does not arrive in time is refused, however slowly it comes",
 });
 
 it("a body in very many pieces is heard whole", async () => {
-  const { lane, open, post } = await start();
+  const { lane, open, post } = await startLane();
   lane.atOnce = Buffer.from("{}");
   const body = Array.from({ length: 6000 }, (_, at) => String(at % 10)).join("");
   const request = post(body);
   const raw = await open();
-  for (let at = 0; at < request.length; at += 7) {
+  const headEnd = request.indexOf("\r\n\r\n") + 4;
+  raw.send(request.slice(0, headEnd));
+  for (let at = headEnd; at < request.length; at += 7) {
     raw.send(request.slice(at, at + 7));
     if (at % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -116,8 +47,20 @@ it("a body in very many pieces is heard whole", async () => {
   expect(lane.heard[0]?.body).toBe(body);
 });
 
+it("a head in very many pieces is Node's", async () => {
+  const { lane, open, post } = await startLane();
+  const raw = await open();
+  for (const byte of post("{}")) {
+    raw.send(byte);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  expect(await raw.replies(1)).toEqual(["200"]);
+  expect(raw.received).toContain("node POST");
+  expect(lane.heard).toEqual([]);
+});
+
 it("a client that ends its side between requests is let go; one that waits for an answer has left", async () => {
-  const { lane, open, post } = await start();
+  const { lane, open, post } = await startLane();
   const idle = await open();
   idle.socket.end();
   await idle.closed();
@@ -138,7 +81,7 @@ it("a client that ends its side between requests is let go; one that waits for a
 });
 
 it("a client that breaks off while it waits has left, also for one who asks later", async () => {
-  const { lane, open, post } = await start();
+  const { lane, open, post } = await startLane();
   const raw = await open();
   raw.send(post("1"));
   const { client } = await lane.request(1);
@@ -156,7 +99,7 @@ it("a client that breaks off while it waits has left, also for one who asks late
 });
 
 it("pipelined requests wait their turn and are answered in order; what is read ahead is bounded", async () => {
-  const { lane, open, post } = await start();
+  const { lane, open, post } = await startLane();
   const count = 300;
   const raw = await open();
   for (let at = 0; at < count; at += 1) raw.send(post(`${at}`.padEnd(5000)));
@@ -183,7 +126,7 @@ it("pipelined requests wait their turn and are answered in order; what is read a
 });
 
 it("a client that does not read its replies is not read from either, and gets them all once it reads", async () => {
-  const { lane, open, post } = await start();
+  const { lane, open, post } = await startLane();
   lane.atOnce = Buffer.alloc(1_000_000, "x");
   const raw = await open();
   raw.socket.pause();
@@ -207,7 +150,7 @@ it("a client that does not read its replies is not read from either, and gets th
 });
 
 it("a client that never reads is closed after keepAliveMs", async () => {
-  const { lane, open, post } = await start({ keepAliveMs: 200 });
+  const { lane, open, post } = await startLane({ keepAliveMs: 200 });
   lane.atOnce = Buffer.alloc(8_000_000, "x");
   const raw = await open();
   raw.socket.pause();
@@ -221,7 +164,7 @@ it("a client that never reads is closed after keepAliveMs", async () => {
 });
 
 it("what is not the lane's is Node's, and the connection with it, after the replies that are due", async () => {
-  const { lane, url, open, post } = await start();
+  const { lane, url, open, post } = await startLane();
   const raw = await open();
   const get = `GET / HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`;
   raw.send(post("1") + get + post("2"));
@@ -243,7 +186,7 @@ it("what is not the lane's is Node's, and the connection with it, after the repl
 });
 
 it("a lane that drains closes idle connections at once, and others with the reply that is due", async () => {
-  const { lane, open, post } = await start({ arrivalMs: 4000 });
+  const { lane, open, post } = await startLane({ arrivalMs: 4000 });
   const [idle, busy, begun] = [await open(), await open(), await open()];
   idle.send(post("idle"));
   (await lane.request(1)).client.send(text("{}"), type);
@@ -274,7 +217,7 @@ it("a lane that drains closes idle connections at once, and others with the repl
 });
 
 it("closeAll closes whatever is under way", async () => {
-  const { lane, open, post } = await start();
+  const { lane, open, post } = await startLane();
   const raw = await open();
   raw.send(post("1"));
   const { client } = await lane.request(1);
@@ -284,7 +227,7 @@ it("closeAll closes whatever is under way", async () => {
 });
 
 it("a reply that cannot be sent is refused before anything is written", async () => {
-  const { lane, open, post } = await start();
+  const { lane, open, post } = await startLane();
   const raw = await open();
   raw.send(post("1"));
   const { client } = await lane.request(1);
