@@ -48,7 +48,7 @@ export const LISTENING = {
   }),
   fastLane: flag(
     true,
-    "Answers the requests that SDKs send on a short way in front of the HTTP server: about twice as many " +
+    "Answers the requests that SDKs send on a short way in front of the HTTP server: not far from twice as many " +
       "for each core. Everything else takes the HTTP server's way in any case; `false` sends all requests there.",
   ),
   keepAliveMs: ms(
