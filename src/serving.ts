@@ -191,6 +191,7 @@ export function createServer(
     requestTimeoutMs: settings.requestTimeoutMs,
     bodyBytesMax: settings.bodyBytesMax,
     inFlightMax: settings.inFlightMax,
+    fastLane: settings.fastLane,
     keepAliveMs: settings.keepAliveMs,
     drainMs: settings.drainMs,
     loopbackOnly: isLoopbackHost(settings.host),
