@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { crc32 } from "node:zlib";
 import { type CallReply, call } from "../test/support/raw-client.ts";
 import { TABLE } from "./data.ts";
-import type { Row } from "./rows.ts";
+import { isProxy, type Row } from "./rows.ts";
 import { prepare, type Workload } from "./workloads.ts";
 
 const inFlight = 16;
@@ -23,7 +23,7 @@ export async function checkRow(
   requests: readonly number[],
 ): Promise<string[]> {
   const sample = requests.slice(0, sampleMax);
-  const fills = row.server === "proxy" && !row.noCache;
+  const fills = isProxy(row.server) && !row.noCache;
   const wrong = fills ? await ask(row, url, workload, requests, undefined) : [];
   if (wrong.length > 0) return wrong;
   return ask(row, url, workload, sample, row.server === "upstream" ? "none" : row.cache);

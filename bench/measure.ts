@@ -7,7 +7,7 @@ import type { LoadJob, LoadResult } from "./load-job.ts";
 import { checkLookups, lookupCounts } from "./lookup-counts.ts";
 import type { Options } from "./options.ts";
 import { familyOf, loadCore, serverCore, startNode, stop, untilSaid } from "./processes.ts";
-import type { Row, ServerName } from "./rows.ts";
+import { isProxy, type Row, type ServerName } from "./rows.ts";
 import { measureStartUp, type StartUp, serveParameters, startUps } from "./start-up.ts";
 import { requestsOfLoad, type Workload, workloads } from "./workloads.ts";
 
@@ -68,15 +68,15 @@ export async function measure(options: Options, say: (line: string) => void): Pr
   }
 }
 
+const laneFlags = { proxy: [], "proxy-fastify": ["--fast-lane=false"] } as const;
 const scripts = { upstream: "upstream.ts", fastify: "fastify.ts", "node:http": "node-http.ts" } as const;
 
 async function startServer(name: ServerName, options: Options, upstream: string): Promise<Server> {
   const child =
-    name === "proxy"
-      ? startNode(serverCore, "src/main.ts", serveParameters(upstream, 0))
+    name === "proxy" || name === "proxy-fastify"
+      ? startNode(serverCore, "src/main.ts", [...serveParameters(upstream, 0), ...laneFlags[name]])
       : startNode(serverCore, `bench/servers/${scripts[name]}`, [String(options.partitions)]);
-  const ready =
-    name === "proxy" ? /DynamoDB endpoint +(\S+)[\s\S]*admin, metrics +(\S+)\n/ : /^url (\S+)()\n/m;
+  const ready = isProxy(name) ? /DynamoDB endpoint +(\S+)[\s\S]*admin, metrics +(\S+)\n/ : /^url (\S+)()\n/m;
   try {
     const [, url = "", adminUrl] = await untilSaid(child, ready);
     return { child, url, adminUrl: adminUrl || undefined, pids: familyOf(child.pid ?? 0) };

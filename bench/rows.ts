@@ -2,7 +2,13 @@
 
 import type { WorkloadName } from "./workloads.ts";
 
-export type ServerName = "upstream" | "proxy" | "fastify" | "node:http";
+/** "proxy-fastify" is the proxy with its fast lane off: every request goes through Node's HTTP server and Fastify. */
+export type ServerName = "upstream" | "proxy" | "proxy-fastify" | "fastify" | "node:http";
+
+/** Whether a server is dynatier, which a row can find warm and whose counters tell how it answered. */
+export function isProxy(server: ServerName): boolean {
+  return server === "proxy" || server === "proxy-fastify";
+}
 
 export interface Row {
   readonly id: string;
@@ -35,6 +41,7 @@ export const rows: readonly Row[] = [
   row("proxy-get-miss", "dynatier, GetItem miss", "proxy", "GetItem", /^(miss|coalesced)\b/, true),
   row("http-get", "bare node:http + Map, GetItem", "node:http", "GetItem", hit),
   row("proxy-get-hit", "dynatier, GetItem hit", "proxy", "GetItem", hit),
+  row("proxy-get-hit-fastify", "the same with the fast lane off", "proxy-fastify", "GetItem", hit),
   row("fastify-get", "bare Fastify, GetItem reply", "fastify", "GetItem", hit),
   row("http-query", "bare node:http + Map, Query", "node:http", "Query", hit),
   row("proxy-query-hit", "dynatier, Query hit (25 items)", "proxy", "Query", hit),
@@ -46,7 +53,6 @@ export const rows: readonly Row[] = [
 
 /** The row of another server that a row is compared with: the one that answers the same request. */
 export function counterpart(of: Row, server: ServerName): Row | undefined {
-  if (server === "upstream" ? of.server !== "proxy" : of.server === "upstream" || of.noCache)
-    return undefined;
+  if (server === "upstream" ? !isProxy(of.server) : of.server === "upstream" || of.noCache) return undefined;
   return rows.find((one) => one.server === server && one.workload === of.workload && one !== of);
 }

@@ -8,6 +8,7 @@ import { VersionClock } from "./cache/coherence.ts";
 import { checkTables, type TableCheck } from "./check-tables.ts";
 import { UsageError } from "./cli/command.ts";
 import { packageVersion } from "./cli/version.ts";
+import { type CallerKeys, openCallerKeys } from "./compose-auth.ts";
 import type { FarIdentity, Others } from "./compose-redis.ts";
 import { createSupervisor, freshnessOptions, streamFigures } from "./compose-streams.ts";
 import type { Settings } from "./config/settings.ts";
@@ -31,6 +32,8 @@ import { WorkerPool } from "./workers/worker-pool.ts";
 
 export interface App {
   readonly settings: Settings;
+  /** The keys that callers sign with, which can be read anew; undefined with `auth: none`. */
+  readonly callers: CallerKeys | undefined;
   /** Listens. Gives the addresses to call, and the upstream's as far as it has one. */
   start(): Promise<{ url: string; adminUrl: string; upstream: string }>;
   /** Drains within drainMs and closes everything. May be called without start. */
@@ -52,9 +55,10 @@ export async function createApp(settings: Settings): Promise<App> {
     const why = "their threads would listen on one port, which this system or Node.js does not offer";
     throw new UsageError(`\`workers\` cannot be ${workers}: ${why} (${problem}); set it to 1`);
   }
+  const callers = await openCallerKeys(settings);
   const embedded = settings.upstream === "embedded" ? await startEmbedded() : undefined;
   const redis = settings.redis === undefined ? undefined : await import("./compose-redis.ts");
-  return new DynatierApp(settings, embedded, redis);
+  return new DynatierApp(settings, embedded, redis, callers);
 }
 
 /** What answers clients: this thread's server, or the worker threads'. */
@@ -65,6 +69,7 @@ interface Front {
 
 class DynatierApp implements App {
   readonly settings: Settings;
+  readonly callers: CallerKeys | undefined;
   readonly #embedded: Embedded | undefined;
   readonly #log;
   readonly #metrics: Metrics;
@@ -83,10 +88,12 @@ class DynatierApp implements App {
     settings: Settings,
     embedded: Embedded | undefined,
     redis: typeof import("./compose-redis.ts") | undefined,
+    callers: CallerKeys | undefined,
   ) {
     const clock = systemClock;
     const isAlone = settings.workers === 1;
     this.settings = settings;
+    this.callers = callers;
     this.#embedded = embedded;
     this.#log = createLogger(settings.logLevel);
     this.#metrics = createMetrics({ tablesMax: settings.metricsTablesMax, version: packageVersion() });
@@ -125,12 +132,13 @@ class DynatierApp implements App {
       turns: this.#others?.turns,
     });
     if (isAlone) {
-      const server = createServer(settings, this.#serving, this.#log);
+      const server = createServer(settings, this.#serving, callers, this.#log);
       this.#front = server;
       this.#gauges = servingGauges(this.#serving, server, versions);
     } else {
       this.#pool = this.#buildPool(versions, tableVersions, identity);
       this.#front = this.#pool;
+      if (callers) callers.onChange = (keys) => this.#pool?.postKeys(keys);
       this.#metrics.threads(this.#pool);
       this.#gauges = this.#pool.gaugeSources({
         ...far?.gauges,
@@ -207,6 +215,7 @@ class DynatierApp implements App {
         upstreamUrl: this.#embedded?.url ?? settings.upstream,
         versions: versions.shared,
         tableVersions: tableVersions.shared,
+        keys: this.callers?.keys,
         signs: this.#freshness instanceof PostedFreshness ? this.#freshness.signs : [],
         far: identity && { sender: identity.sender, barrier: identity.barrier.shared },
       }),

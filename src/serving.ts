@@ -4,6 +4,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import type { Authenticator } from "./auth/authenticator.ts";
 import type { VersionClock } from "./cache/coherence.ts";
 import { MemoryTier } from "./cache/memory-tier.ts";
 import { SingleFlight } from "./cache/single-flight.ts";
@@ -161,8 +162,19 @@ function schemasOf(catalog: TableCatalog, authority: TableAuthority | undefined)
   };
 }
 
-/** The HTTP front end of a serving thread. */
-export function createServer(settings: Settings, { deps }: Serving, log: Logger): DynamoHttpServer {
+/**
+ * The HTTP front end of a serving thread.
+ * @param authenticator undefined only with `auth: none`
+ */
+export function createServer(
+  settings: Settings,
+  { deps }: Serving,
+  authenticator: Authenticator | undefined,
+  log: Logger,
+): DynamoHttpServer {
+  if ((settings.auth === "none") !== (authenticator === undefined)) {
+    throw new Error("a bug: callers that must sign would be served without, or the reverse");
+  }
   const { tlsCert, tlsKey, tlsClientCa } = settings;
   const pem = (path: string) => readFileSync(path, "utf8");
   const tls =
@@ -179,9 +191,11 @@ export function createServer(settings: Settings, { deps }: Serving, log: Logger)
     requestTimeoutMs: settings.requestTimeoutMs,
     bodyBytesMax: settings.bodyBytesMax,
     inFlightMax: settings.inFlightMax,
+    fastLane: settings.fastLane,
     keepAliveMs: settings.keepAliveMs,
     drainMs: settings.drainMs,
     loopbackOnly: isLoopbackHost(settings.host),
+    authenticator,
     tls,
     clock: deps.clock,
     recorder: deps.recorder,

@@ -3,6 +3,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { VersionClock } from "./cache/coherence.ts";
 import { packageVersion } from "./cli/version.ts";
+import { CallerKeys } from "./compose-auth.ts";
 import { freshnessOptions } from "./compose-streams.ts";
 import { Freshness } from "./invalidation/freshness.ts";
 import { createMetrics } from "./metrics/registry.ts";
@@ -42,7 +43,8 @@ const serving = createServing({
       })),
 });
 serving.far?.start();
-const server = createServer(settings, serving, log);
+const callers = boot.keys && new CallerKeys(settings, log, boot.keys);
+const server = createServer(settings, serving, callers, log);
 metrics.gauges(servingGauges(serving, server, versions));
 
 parentPort.on("message", (message: ToWorker) => {
@@ -51,6 +53,7 @@ parentPort.on("message", (message: ToWorker) => {
     freshness.setBus(message.busCaughtUpAtMs);
   } else if (message.kind === "figures")
     link.post({ kind: "figures", id: message.id, figures: metrics.threadFigures() });
+  else if (message.kind === "keys") callers?.replace(message.keys);
   else if (message.kind === "described") link.described(message.id, message.description);
   else void stop();
 });

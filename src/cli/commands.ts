@@ -47,6 +47,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     positionalsMax: 0,
     fixed: {
       upstream: { value: "embedded", why: "the demo always runs on its own emulator, never on real tables" },
+      auth: { value: "none", why: "the demo's own calls are not signed" },
+      keys: { value: "none", why: "the demo's own calls are not signed" },
     },
     load: () => import("./demo.ts"),
   },

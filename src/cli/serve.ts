@@ -7,9 +7,15 @@ import { packageVersion } from "./version.ts";
 export async function run(context: CommandContext): Promise<ExitCode> {
   const { settings, print } = context;
   const signal = catchStopSignals();
+  let hangUp: (() => void) | undefined;
   try {
     const { createApp } = await import("../app.ts");
     const app = await createApp(settings);
+    const { callers } = app;
+    if (callers) {
+      hangUp = () => void callers.reload();
+      process.on("SIGHUP", hangUp);
+    }
     const { url, adminUrl, upstream } = await startOrClose(app);
     print(`dynatier ${packageVersion()} is ready after ${Math.round(performance.now())} ms`);
     print(`  DynamoDB endpoint  ${url}`);
@@ -21,6 +27,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
     print("");
     return await drainOnSignal(app, signal, context);
   } finally {
+    if (hangUp !== undefined) process.off("SIGHUP", hangUp);
     signal.close();
   }
 }

@@ -23,12 +23,21 @@ function samePlace(settings: Settings, host: string, port: number): boolean {
 
 export const CHECKS: readonly Check[] = [
   {
-    about: ["host", "insecure"],
-    find: ({ settings: { host, insecure } }) =>
-      isLoopbackHost(host) || insecure
+    about: ["host", "insecure", "auth"],
+    find: ({ settings: { host, insecure, auth } }) =>
+      isLoopbackHost(host) || insecure || auth !== "none"
         ? undefined
         : `\`host\` ${host} can be reached from other machines, and callers are not authenticated: ` +
-          "set `insecure: true` if the network keeps strangers out, or listen on 127.0.0.1",
+          "set `auth: sigv4`, or `insecure: true` if the network keeps strangers out, or listen on 127.0.0.1",
+  },
+  {
+    about: ["auth", "keys"],
+    find: ({ settings: { auth, keys } }) => {
+      if ((auth === "sigv4") === (keys !== undefined)) return undefined;
+      return keys === undefined
+        ? "`auth: sigv4` needs `keys`, the file of the access keys that callers sign with"
+        : "`keys` has no effect without `auth: sigv4`";
+    },
   },
   {
     about: ["adminHost", "adminToken"],

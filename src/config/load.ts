@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { CHECKS, reasonOf, tlsProblems } from "./checks.ts";
 import { type Environment, parseEnvironment } from "./environment.ts";
 import { type ParsedFlags, parseFlags } from "./flags.ts";
+import { keysProblems } from "./keys-file.ts";
 import { nearest } from "./nearest.ts";
 import { regionFromAws } from "./region.ts";
 import {
@@ -97,7 +98,7 @@ export async function loadFrom(
       : check.find({ settings, isGiven });
     if (complaint !== undefined) problems.push(complaint);
   }
-  problems.push(...(await tlsProblems(settings, readFile)));
+  problems.push(...(await tlsProblems(settings, readFile)), ...(await keysProblems(settings, readFile)));
   return problems.length > 0 ? { problems } : { settings, sources };
 }
 

@@ -11,12 +11,12 @@ export const LISTENING = {
     pattern: HOST_PATTERN,
     help:
       "Address of the DynamoDB endpoint. On loopback only this machine can call it; any other address " +
-      "needs `insecure: true`, because callers are not authenticated yet.",
+      "needs `auth: sigv4` or `insecure: true`.",
   }),
   port: integer(8100, [0, 65_535], "Port of the DynamoDB endpoint. 0 takes any free port."),
   insecure: flag(
     false,
-    "Allows an address other than loopback although callers are not authenticated: whoever reaches " +
+    "Allows an address other than loopback with `auth: none`: whoever reaches " +
       "the port reads and writes with dynatier's own AWS permissions.",
   ),
   adminHost: text("127.0.0.1", {
@@ -46,6 +46,11 @@ export const LISTENING = {
     values: FILE,
     help: "Certificate authority of the clients: with it, a caller must show a certificate that it signed.",
   }),
+  fastLane: flag(
+    true,
+    "Answers the requests that SDKs send on a short way in front of the HTTP server: not far from twice as many " +
+      "for each core. Everything else takes the HTTP server's way in any case; `false` sends all requests there.",
+  ),
   keepAliveMs: ms(
     125_000,
     [1000, 3_600_000],
@@ -58,12 +63,18 @@ export const LISTENING = {
     [0, 600_000],
     "How long a stopping dynatier waits for requests that are under way before it closes their connections.",
   ),
-  auth: notBuilt(
-    choice(["none", "sigv4"], "none", "`sigv4` checks the signature of every request against `keys`."),
+  auth: choice(
+    ["none", "sigv4"],
+    "none",
+    "`sigv4` checks the signature of every request with the keys in `keys`; `none` takes every caller for " +
+      "entitled.",
   ),
-  keys: notBuilt(
-    text(undefined, { values: "the path of a keys file", help: "Access keys for `auth: sigv4`." }),
-  ),
+  keys: text(undefined, {
+    values: "the path of a keys file",
+    help:
+      "The access keys that `auth: sigv4` knows, in a YAML file: a list of `accessKeyId`, `secretAccessKey` and, " +
+      "if wanted, `name`. Read again on SIGHUP.",
+  }),
   daxPort: notBuilt(integer(0, [0, 65_535], "Port of the DAX binary endpoint. 0 = off.")),
   daxAdvertise: notBuilt(
     text(undefined, {

@@ -27,11 +27,33 @@ export const errorTable = {
     retryable: false,
     cause: "X-Amz-Target is missing or names no operation of DynamoDB or DynamoDB Streams.",
   },
+  MissingAuthenticationTokenException: {
+    namespace: service,
+    status: 400,
+    retryable: false,
+    cause: "`auth: sigv4`: the request is not signed.",
+  },
+  IncompleteSignatureException: {
+    namespace: service,
+    status: 400,
+    retryable: false,
+    cause:
+      "`auth: sigv4`: the signature lacks a part, its date or credential cannot be read, or its algorithm is " +
+      "not AWS4-HMAC-SHA256.",
+  },
+  UnrecognizedClientException: {
+    namespace: service,
+    status: 400,
+    retryable: false,
+    cause: "`auth: sigv4`: the access key is not in the keys file, or the request carries a session token.",
+  },
   InvalidSignatureException: {
     namespace: service,
     status: 400,
     retryable: false,
-    cause: "The request is scoped to another region than the one this proxy serves.",
+    cause:
+      "The request is scoped to another region than the one this proxy serves. `auth: sigv4`: the signature does " +
+      "not match, is more than 15 minutes old or ahead, or leaves out the host or an `x-amz-` header.",
   },
   AccessDeniedException: {
     namespace: dynamodb,

@@ -1,60 +1,53 @@
-/** The HTTP front end: bytes and headers in, a Call through the pipeline, one write out. */
+/** The HTTP front end: the fast lane, and behind it Fastify on Node's HTTP server for all that the lane gives on. */
 
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { crc32 } from "node:zlib";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
-import { DynamoDbError } from "../dynamodb/errors.ts";
-import { parseObject } from "../dynamodb/json-codec.ts";
-import type { Recorder } from "../metrics/outcome.ts";
-import type { Clock } from "../util/clock.ts";
-import type { Logger } from "../util/log.ts";
-import { readCacheControl } from "./cache-control.ts";
-import type { Call, MaybePromise, Reply } from "./call.ts";
-import { checkHost, checkRegion } from "./front-door.ts";
-import { HttpCall } from "./http-call.ts";
-import { operationOf } from "./operations.ts";
-import { cacheHeader, refused } from "./reply.ts";
+import { type AnswerOptions, Answers, jsonType, type RequestParts } from "./answers.ts";
+import { FastLane } from "./fast-lane.ts";
+import { HttpClient, type ReplyContext } from "./http-client.ts";
 import { createRequestIds } from "./request-id.ts";
 import { SocketCount } from "./socket-count.ts";
 
-export interface HttpServerOptions {
-  readonly handle: (call: Call) => MaybePromise<Reply>;
-  readonly region: string;
-  readonly requestTimeoutMs: number;
+export interface HttpServerOptions extends AnswerOptions {
   readonly bodyBytesMax: number;
-  readonly inFlightMax: number;
   readonly keepAliveMs: number;
   readonly drainMs: number;
-  /** True where the listening address is loopback: then the Host header must name it. */
-  readonly loopbackOnly: boolean;
+  /** False: Node's HTTP server answers everything. */
+  readonly fastLane: boolean;
   readonly tls?:
     | { readonly cert: string; readonly key: string; readonly clientCa: string | undefined }
     | undefined;
-  readonly clock: Clock;
-  readonly recorder: Recorder;
-  readonly log: Logger;
 }
 
-const jsonType = "application/x-amz-json-1.0";
-/** Node joins a text with the head to one write, bytes to two; beyond this size copying costs more than it saves. */
-const oneWriteBytesMax = 4096;
+/** How long a client may take to send one request; Node's own default, which Fastify would turn off. */
+const requestArrivalMsMax = 300_000;
 /** What DynamoDB answers to a request that is none of its protocol. */
 const notOurs = Buffer.from("<UnknownOperationException/>\n");
 const nothing = Buffer.alloc(0);
 
 export class DynamoHttpServer {
   readonly #options: HttpServerOptions;
+  readonly #answers: Answers;
   readonly #app: FastifyInstance;
-  readonly #requestId = createRequestIds();
+  readonly #lane: FastLane | undefined;
+  readonly #context: ReplyContext;
   readonly #health: Buffer;
   readonly #sockets = new SocketCount();
-  #inFlight = 0;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.#answers = new Answers(options);
+    this.#context = { requestId: createRequestIds(), isClosing: () => !this.#app.server.listening };
     this.#health = Buffer.from(`healthy: dynamodb.${options.region}.amazonaws.com `);
     this.#app = this.#build();
+    if (options.fastLane) {
+      const { bodyBytesMax, keepAliveMs } = options;
+      const answer = this.#answers.answer.bind(this.#answers);
+      const { requestId } = this.#context;
+      this.#lane = new FastLane({ answer, requestId, bodyBytesMax, keepAliveMs });
+      this.#lane.install(this.#app.server);
+    }
     this.#app.server.on("connection", (socket: Socket) => this.#sockets.add(socket));
   }
 
@@ -72,7 +65,7 @@ export class DynamoHttpServer {
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#answers.inFlight;
   }
 
   /** The client connections and what went over them. */
@@ -82,8 +75,13 @@ export class DynamoHttpServer {
 
   /** Accepts no more, answers what is under way within drainMs, then closes every connection. */
   async stop(): Promise<void> {
-    const patience = setTimeout(() => this.#app.server.closeAllConnections(), this.#options.drainMs);
+    const patience = setTimeout(() => {
+      this.#app.server.closeAllConnections();
+      this.#lane?.closeAll();
+    }, this.#options.drainMs);
+    this.#lane?.drain();
     await this.#app.close();
+    this.#lane?.closeAll();
     clearTimeout(patience);
   }
 
@@ -92,6 +90,7 @@ export class DynamoHttpServer {
     const common = {
       bodyLimit: bodyBytesMax,
       keepAliveTimeout: keepAliveMs,
+      requestTimeout: requestArrivalMsMax,
       logger: false,
       forceCloseConnections: "idle",
       // While draining, a request on an open connection is still answered; its reply says that the connection closes.
@@ -111,160 +110,49 @@ export class DynamoHttpServer {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
     app.get("/", (_request, reply) => {
-      this.#send(reply.raw, 200, this.#health, crc32(this.#health));
       reply.hijack();
+      new HttpClient(reply.raw, this.#context).sendBare(200, this.#health);
     });
     app.post("/", (request, reply) => {
       reply.hijack();
-      const body = request.body;
-      void this.#answer(request.raw, reply.raw, Buffer.isBuffer(body) ? body : Buffer.alloc(0));
+      const body = Buffer.isBuffer(request.body) ? request.body : nothing;
+      const client = new HttpClient(reply.raw, this.#context);
+      const type = header(request.raw, "content-type")?.split(";", 1)[0]?.trim();
+      if (type !== jsonType && type !== "application/json") client.sendBare(404, notOurs);
+      else this.#answers.answer(partsOf(request.raw, body), type, client);
     });
     app.setNotFoundHandler((_request, reply) => {
       reply.hijack();
-      this.#send(reply.raw, 404, notOurs, crc32(notOurs));
+      new HttpClient(reply.raw, this.#context).sendBare(404, notOurs);
     });
     app.setErrorHandler((error: FastifyError, _request, reply) => {
       reply.hijack();
+      const client = new HttpClient(reply.raw, this.#context);
       // DynamoDB answers a body over 16 MiB with an empty 413 and closes the connection.
       if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
         reply.raw.setHeader("connection", "close");
-        return this.#send(reply.raw, 413, nothing, 0);
+        return client.sendBare(413, nothing);
       }
       this.#options.log.debug({ error }, "a request that could not be read");
-      return this.#send(reply.raw, 400, notOurs, crc32(notOurs));
+      return client.sendBare(400, notOurs);
     });
     return app;
   }
+}
 
-  async #answer(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
-    const { clock, recorder, log } = this.#options;
-    const startedAtMs = clock.nowMs();
-    const target = header(request, "x-amz-target") ?? "";
-    const known = operationOf(target);
-    this.#inFlight += 1;
-    try {
-      const type = header(request, "content-type")?.split(";", 1)[0]?.trim();
-      if (type !== jsonType && type !== "application/json") {
-        this.#send(response, 404, notOurs, crc32(notOurs));
-        return;
-      }
-      const reply = this.#reply(request, response, target, known, body, startedAtMs);
-      const done = reply instanceof Promise ? await reply : reply;
-      this.#sendReply(response, done, type);
-      const durationMs = clock.nowMs() - startedAtMs;
-      const operation = known?.operation ?? "";
-      const { table, outcome, reason, tier, error } = done;
-      const status = response.destroyed && !response.writableFinished ? 0 : done.status;
-      recorder.call({
-        operation,
-        table,
-        outcome,
-        reason,
-        tier,
-        status,
-        durationMs,
-        error: error?.name,
-        errorOrigin: error?.origin,
-      });
-      if (log.isEnabled("debug")) {
-        log.debug(
-          { operation, table, cache: cacheHeader(done), status, durationMs, error: error?.name },
-          "request",
-        );
-      }
-    } catch (error) {
-      log.error({ error, target }, "a bug: no reply could be made");
-      const bug = refused(
-        new DynamoDbError("InternalServerError", "A bug in dynatier; its log says more."),
-        "pass",
-      );
-      this.#sendReply(response, bug, jsonType);
-      const durationMs = clock.nowMs() - startedAtMs;
-      recorder.call({
-        operation: known?.operation ?? "",
-        table: "",
-        outcome: "pass",
-        status: 500,
-        durationMs,
-        error: "InternalServerError",
-        errorOrigin: "proxy",
-      });
-    } finally {
-      this.#inFlight -= 1;
-    }
-  }
-
-  #reply(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: string,
-    known: ReturnType<typeof operationOf>,
-    body: Buffer,
-    startedAtMs: number,
-  ): MaybePromise<Reply> {
-    const { region, loopbackOnly, inFlightMax, requestTimeoutMs } = this.#options;
-    try {
-      if (loopbackOnly) checkHost(request.headers.host);
-      checkRegion(request.headers.authorization, request.url ?? "", region);
-      if (known === undefined) throw new DynamoDbError("UnknownOperationException", unknownTarget(target));
-      if (this.#inFlight > inFlightMax) {
-        throw new DynamoDbError(
-          "ThrottlingException",
-          "Too many requests in flight (setting inFlightMax). Try again shortly.",
-        );
-      }
-    } catch (error) {
-      if (error instanceof DynamoDbError) return refused(error, "pass");
-      throw error;
-    }
-    const input = known.row.class === "pass" ? undefined : parseObject(body);
-    const control = readCacheControl(header(request, "x-dynatier-cache-control"));
-    return this.#options.handle(
-      new HttpCall(target, known.operation, body, input, startedAtMs + requestTimeoutMs, control, response),
-    );
-  }
-
-  #sendReply(response: ServerResponse, reply: Reply, type: string): void {
-    const { body } = reply;
-    const headers: Record<string, string | number> = {
-      "content-type": reply.contentType ?? type,
-      "content-length": body.byteLength,
-      "x-amzn-requestid": reply.requestId ?? this.#requestId(),
-      "x-amz-crc32": reply.crc32 ?? crc32(body),
-      "x-dynatier-cache": cacheHeader(reply),
-    };
-    if (this.#closing) headers.connection = "close";
-    response.writeHead(reply.status, headers);
-    if (body.byteLength <= oneWriteBytesMax) response.end(latin1(body), "latin1");
-    else response.end(body);
-  }
-
-  #send(response: ServerResponse, status: number, body: Buffer, crc: number): void {
-    const headers = {
-      "content-length": body.byteLength,
-      "x-amzn-requestid": this.#requestId(),
-      "x-amz-crc32": crc,
-    };
-    response.writeHead(status, headers).end(body);
-  }
-
-  get #closing(): boolean {
-    return !(this.#app.server as HttpServer).listening;
-  }
+function partsOf(request: IncomingMessage, body: Buffer): RequestParts {
+  return {
+    target: header(request, "x-amz-target") ?? "",
+    url: request.url ?? "",
+    host: request.headers.host,
+    authorization: request.headers.authorization,
+    rawHeaders: request.rawHeaders,
+    cacheControl: header(request, "x-dynatier-cache-control"),
+    body,
+  };
 }
 
 function header(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return typeof value === "string" ? value : undefined;
-}
-
-/** The text whose latin1 form is these bytes. */
-function latin1(body: Uint8Array): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1");
-}
-
-function unknownTarget(target: string): string {
-  return target === ""
-    ? "The request has no X-Amz-Target header."
-    : `'${target}' names no operation of DynamoDB or DynamoDB Streams that this version knows.`;
 }

@@ -160,14 +160,17 @@ export const operations: ReadonlyMap<string, OperationRow> = new Map([
   ...streamed.map((name) => [name, passing(name, streamsService)] as const),
 ]);
 
+/** An operation by its full name. */
+export interface KnownTarget {
+  readonly operation: string;
+  readonly row: OperationRow;
+}
+
+const targets: ReadonlyMap<string, KnownTarget> = new Map(
+  [...operations].map(([operation, found]) => [`${found.service}.${operation}`, { operation, row: found }]),
+);
+
 /** The row and operation name of an X-Amz-Target, or undefined for one that is not DynamoDB's. */
-export function operationOf(
-  target: string,
-): { readonly operation: string; readonly row: OperationRow } | undefined {
-  const dot = target.indexOf(".");
-  const operation = target.slice(dot + 1);
-  const found = operations.get(operation);
-  return found !== undefined && found.service === target.slice(0, dot)
-    ? { operation, row: found }
-    : undefined;
+export function operationOf(target: string): KnownTarget | undefined {
+  return targets.get(target);
 }

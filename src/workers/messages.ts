@@ -1,5 +1,6 @@
 /** What the main thread and a worker thread say to each other. Everything else they share stands in shared memory. */
 
+import type { AccessKey } from "../config/keys-file.ts";
 import type { Settings } from "../config/settings.ts";
 import type { SourceSign } from "../invalidation/freshness.ts";
 import type { ThreadFigures } from "../metrics/thread-figures.ts";
@@ -17,6 +18,8 @@ export interface WorkerBoot {
   /** 0 = any free port. */
   readonly port: number;
   readonly signs: readonly Sign[];
+  /** What callers sign with; undefined with `auth: none`. */
+  readonly keys: readonly AccessKey[] | undefined;
   /** The process' name among the nodes that share Redis, and the memory of its barrier; undefined = none is shared. */
   readonly far: { readonly sender: string; readonly barrier: SharedArrayBuffer } | undefined;
 }
@@ -28,6 +31,7 @@ export type ToWorker =
   | { readonly kind: "figures"; readonly id: number }
   | { readonly kind: "described"; readonly id: number; readonly description: Description }
   | { readonly kind: "signs"; readonly signs: readonly Sign[]; readonly busCaughtUpAtMs: number }
+  | { readonly kind: "keys"; readonly keys: readonly AccessKey[] }
   | { readonly kind: "stop" };
 
 export type FromWorker =

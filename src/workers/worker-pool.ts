@@ -3,6 +3,7 @@
  * this thread serves none.
  */
 
+import type { AccessKey } from "../config/keys-file.ts";
 import type { Counters } from "../metrics/counters.ts";
 import {
   currentGauges,
@@ -126,6 +127,10 @@ export class WorkerPool implements ThreadSource {
 
   postSigns(signs: readonly Sign[], busCaughtUpAtMs: number): void {
     for (const { thread } of this.#slots) thread?.post({ kind: "signs", signs, busCaughtUpAtMs });
+  }
+
+  postKeys(keys: readonly AccessKey[]): void {
+    for (const { thread } of this.#slots) thread?.post({ kind: "keys", keys });
   }
 
   /** Those who ask at the same time share one round of questions. */

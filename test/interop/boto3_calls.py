@@ -4,11 +4,15 @@ Nothing here knows the proxy: the endpoint comes from AWS_ENDPOINT_URL_DYNAMODB,
 A wrong answer is an AssertionError; what x-dynatier-cache said is printed as a JSON list, one word a reply.
 """
 
+import datetime
 import json
 import sys
+from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import boto3
+import botocore.auth
 from boto3.dynamodb.conditions import Attr, Key
 from boto3.dynamodb.types import Binary
 from botocore.exceptions import ClientError
@@ -208,6 +212,40 @@ def one_get(name):
 def one_put(name):
     put = new_client().put_item(TableName=name, Item={"pk": {"S": "one"}, "sk": {"N": "2"}})
     OUTCOMES.append(f"retries={put['ResponseMetadata']['RetryAttempts']}")
+
+
+def shift_clock(by):
+    """Moves the clock that boto3 signs by."""
+    if hasattr(botocore.auth, "get_current_datetime"):
+        now = botocore.auth.get_current_datetime
+        botocore.auth.get_current_datetime = lambda *args, **kwargs: now(*args, **kwargs) + by
+        return
+
+    # Versions before 2025 ask the datetime module itself.
+    class Shifted(datetime.datetime):
+        @classmethod
+        def utcnow(cls):
+            return datetime.datetime.utcnow() + by
+
+    botocore.auth.datetime = SimpleNamespace(datetime=Shifted)
+
+
+def refusal(name, minutes=0):
+    """One read that is refused; prints boto3's own words for why. Signs as if the clock were wrong by so much."""
+    shift_clock(timedelta(minutes=minutes))
+    try:
+        new_client().get_item(TableName=name, Key={"pk": {"S": "one"}, "sk": {"N": "1"}})
+        OUTCOMES.append("accepted")
+    except ClientError as error:
+        OUTCOMES.append(f"{error.response['Error']['Code']}: {error.response['Error']['Message']}")
+
+
+def refusal_of_a_slow_clock(name):
+    refusal(name, -20)
+
+
+def refusal_of_a_fast_clock(name):
+    refusal(name, 20)
 
 
 globals()[sys.argv[1]](sys.argv[2])

@@ -1,42 +1,17 @@
 // The endpoint over TLS, and with client certificates. Certificates are made here with openssl.
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { until } from "../support/bench.ts";
+import { Certificates } from "../support/certificates.ts";
 import { settingsFor, startProxy, type TestProxy } from "../support/proxy.ts";
 import { mustCall } from "../support/raw-client.ts";
 import { createTable, deleteTable } from "../support/tables.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "dynatier-tls-"));
-const file = (name: string) => path.join(folder, name);
-const pem = (name: string) => readFileSync(file(name), "utf8");
-const openssl = (...parameters: string[]) =>
-  execFileSync("openssl", parameters, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-
-/** ca.pem and ca.key; stranger.pem and .key likewise. */
-function makeAuthority(name: string): void {
-  const subject = `/CN=dynatier test ${name}`;
-  openssl(
-    ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" "),
-    ...["-subj", subject, "-keyout", `${name}.key`, "-out", `${name}.pem`],
-  );
-}
-
-function makeCertificate(name: string, authority: string, extensions = ""): void {
-  openssl(
-    ..."req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(" "),
-    ...["-subj", `/CN=${name}`, "-keyout", `${name}.key`, "-out", `${name}.csr`],
-  );
-  writeFileSync(file(`${name}.ext`), extensions);
-  openssl(
-    ...`x509 -req -days 2 -CAcreateserial -CA ${authority}.pem -CAkey ${authority}.key`.split(" "),
-    ...["-in", `${name}.csr`, "-out", `${name}.pem`, "-extfile", `${name}.ext`],
-  );
-}
+const certificates = new Certificates();
+const file = (name: string) => certificates.file(name);
+const pem = (name: string) => certificates.pem(name);
 
 interface TlsReply {
   readonly status: number;
@@ -70,17 +45,13 @@ const Item = { ...Key, v: { S: "x".repeat(100_000) } };
 let TableName: string;
 
 beforeAll(async () => {
-  makeAuthority("ca");
-  makeAuthority("stranger");
-  makeCertificate("server", "ca", "subjectAltName=DNS:localhost,IP:127.0.0.1");
-  makeCertificate("client", "ca");
-  makeCertificate("intruder", "stranger");
+  certificates.makeAll();
   TableName = await createTable(inject("dynamoDbLocalUrl"));
   await mustCall(inject("dynamoDbLocalUrl"), "PutItem", { TableName, Item });
 });
 afterAll(async () => {
   await deleteTable(inject("dynamoDbLocalUrl"), TableName);
-  rmSync(folder, { recursive: true, force: true });
+  certificates.remove();
 });
 
 const serverFiles = () => ({ tlsCert: file("server.pem"), tlsKey: file("server.key") });

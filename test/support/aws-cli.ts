@@ -17,16 +17,22 @@ function environment(): NodeJS.ProcessEnv {
   });
 }
 
-/** `aws dynamodb OPERATION --endpoint-url URL …`. Objects among the parameters are written as JSON. */
+/**
+ * `aws dynamodb OPERATION --endpoint-url URL …`. Objects among the parameters are written as JSON.
+ * @param variables of the environment, instead of those above
+ */
 export function awsDynamoDb(
   tools: PythonTools,
   url: string,
   operation: string,
   parameters: Readonly<Record<string, string | number | boolean | object>>,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
   const flags = Object.entries(parameters).flatMap(([name, value]) => {
     if (typeof value === "boolean") return value ? [`--${name}`] : [`--no-${name}`];
     return [`--${name}`, typeof value === "object" ? JSON.stringify(value) : String(value)];
   });
-  return run(tools.aws, ["dynamodb", operation, "--endpoint-url", url, ...flags], { env: environment() });
+  return run(tools.aws, ["dynamodb", operation, "--endpoint-url", url, ...flags], {
+    env: { ...environment(), ...variables },
+  });
 }

@@ -158,8 +158,6 @@ test("a setting whose feature is not built accepts its default and nothing else"
   const others: Record<string, unknown> = {
     daxPort: 8111,
     serveStaleMs: 1000,
-    auth: "sigv4",
-    keys: "keys.yaml",
     audit: 0.1,
     daxAdvertise: "host:8111",
   };

@@ -32,6 +32,7 @@ function start(way: string, then = "answers"): { pool: WorkerPool; events: strin
         upstreamUrl: lives === 1 ? way : then,
         ...memory,
         signs: [],
+        keys: undefined,
         far: undefined,
       };
     },
