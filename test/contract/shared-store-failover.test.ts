@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
+import type { SharedStore } from "../../src/redis/shared-store.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { startRedisCluster, startSentinel, until } from "../support/redis-server.ts";
 import { backAs, change, endAll, name, redisOf, upOn, whenOver } from "./redis-node.ts";
@@ -29,6 +30,14 @@ it("is not up on a replica, and renewed on a master that was one", async () => {
   await backAs(node, true);
 });
 
+/** Whether a heartbeat counts. One that had to wait behind another which no replica took is late: it does not either. */
+function isAcknowledged(store: SharedStore): Promise<boolean> {
+  return store.beat(Buffer.from("b")).then(
+    ({ acknowledged }) => acknowledged,
+    () => false,
+  );
+}
+
 it("counts a mark or heartbeat only once a replica has it, where there was one", async () => {
   const { master, replica } = await pairOf();
   const { store } = await upOn(master.url);
@@ -37,7 +46,7 @@ it("counts a mark or heartbeat only once a replica has it, where there was one",
   expect(await store.beat(Buffer.from("b"))).toMatchObject({ acknowledged: true });
   expect((await store.mark(["item"], "w", until60, ["also"])).marked[0]?.marks.size).toBe(1);
   replica.pause();
-  expect(await store.beat(Buffer.from("b"))).toMatchObject({ acknowledged: false });
+  expect(await isAcknowledged(store)).toBe(false);
   expect(await refusalOf(store.mark(["item"], "w", until60, []))).toBe("timeout");
   // Reads do not wait behind those.
   const [, look] = await Promise.all([
@@ -49,7 +58,7 @@ it("counts a mark or heartbeat only once a replica has it, where there was one",
   await until(() => store.facts().replicas === 0);
   // Somebody who comes now knows that there was one.
   const late = await upOn(master.url);
-  expect(await late.store.beat(Buffer.from("b"))).toMatchObject({ acknowledged: false });
+  expect(await isAcknowledged(late.store)).toBe(false);
 });
 
 it("follows a Cluster to the replica of a master that was killed", async () => {

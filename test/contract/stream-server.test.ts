@@ -197,7 +197,12 @@ describe.each(Object.keys(subjects))("%s", (name) => {
     const pages: number[] = [];
     let next: string | undefined = waiting;
     for (let turn = 0; next !== undefined && turn < 500; turn += 1) {
-      const page: Awaited<ReturnType<typeof read>> = await read(subject, next, 1);
+      const page: Partial<Awaited<ReturnType<typeof read>>> = await read(subject, next, 1);
+      // A busy DynamoDB Local may answer with an error: whoever follows a stream asks again.
+      if (page.Records === undefined) {
+        await sleep(50);
+        continue;
+      }
       if (page.Records.length > 0) pages.push(page.Records.length);
       else await sleep(10);
       next = page.NextShardIterator;
