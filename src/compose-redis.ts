@@ -88,7 +88,7 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
     imageHash: entryHash,
   });
   let warned = false;
-  const far: Far = {
+  return {
     ...{ store, cache },
     gauges: farGauges(cache),
     start: (onContact) =>
@@ -108,7 +108,6 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
       await store.close();
     },
   };
-  return far;
 }
 
 function farGauges({ lookups, fills, changes, writes }: TieredCache): GaugeSources {
@@ -151,7 +150,7 @@ export interface Others {
   readonly gauges: GaugeSources;
   start(): void;
   stop(): Promise<void>;
-  /** Tries to reach Redis, without hearing or telling anything. */
+  /** Tries to reach Redis, for a command that only wants to know: the log is not read. */
   reach(withinMs: number): Promise<StoreFacts>;
   /**
    * For people.

@@ -93,9 +93,8 @@ export function createServing(parts: ServingParts): Serving {
   return {
     ...{ deps, catalog, memory, upstream, far },
     async close() {
-      await far?.stop();
       await upstream.close();
-      await cache.close();
+      await (far?.stop() ?? cache.close());
     },
   };
 }

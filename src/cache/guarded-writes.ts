@@ -45,7 +45,6 @@ export interface GuardedWritesOptions {
 interface Mark {
   readonly writer: string;
   readonly tags: readonly Tag[];
-  readonly untilMs: number;
   /** What each tag was given that nobody else is changing. */
   readonly tokens: ReadonlyMap<Tag, string>;
   /** Tags that are not marked, but that an image depends on, as they stood. */
@@ -114,7 +113,7 @@ export class GuardedWrites {
         throw new WriteNotGuarded("The write was not sent: Redis cannot warn the other nodes of it.");
       }
       // A mark may stand all the same; it stays known, so that the outcome removes it.
-      return { writer, tags: write.tags, untilMs: write.landsUntilMs, tokens: new Map(), others: new Map() };
+      return { writer, tags: write.tags, tokens: new Map(), others: new Map() };
     }
   }
 
@@ -128,7 +127,7 @@ export class GuardedWrites {
       if (clock.nowMs() - sentAtMs > markAgeMsMax) continue;
       const tokens = new Map(tags.flatMap((tag, at) => ownToken(tag, placed.marked[at], writer)));
       const others = new Map(also.map((tag, at) => [tag, placed.also[at]]));
-      return { writer, tags, untilMs, tokens, others };
+      return { writer, tags, tokens, others };
     }
     throw new Error("the mark grew old before the write could be sent");
   }

@@ -26,7 +26,9 @@ export class OpenMarks {
     this.#marks.set(writer, { writer, tags, untilMs });
     this.#tags += tags.length;
     if (this.#tags <= this.#tagsMax) return;
-    const lastMs = Math.max(...[...this.#marks.values()].map((mark) => mark.untilMs));
+    let lastMs = untilMs;
+    // Not spread into Math.max: there may be more of them than a call has arguments.
+    for (const mark of this.#marks.values()) lastMs = Math.max(lastMs, mark.untilMs);
     this.#marks = new Map([[writer, { writer, tags: [this.#everything], untilMs: lastMs }]]);
     this.#tags = 1;
   }

@@ -11,7 +11,7 @@ import type { Changed, SharedStore, TagState } from "../redis/shared-store.ts";
 import type { Clock } from "../util/clock.ts";
 import { hashOf } from "./coherence.ts";
 import { type OpenMark, OpenMarks } from "./open-marks.ts";
-import { encodePeerMessage } from "./peer-message.ts";
+import { encodePeerMessage, type InvalidationMessage } from "./peer-message.ts";
 import type { RedisBarrier } from "./redis-barrier.ts";
 import type { KnownImage, Tag } from "./tier.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
@@ -81,13 +81,13 @@ export class RedisChanges {
   }
 
   /** What the log is told of a change. */
-  message(tags: readonly Tag[], pendingForMs: number, image?: KnownImage): Uint8Array {
+  message(tags: readonly Tag[], pendingForMs: number, image?: InvalidationMessage["image"]): Uint8Array {
     return encodePeerMessage({
       kind: "invalidation",
       sender: this.#options.sender,
       tagHashes: tags.map(hashOf),
       pendingForMs,
-      image: image && { key: image.key, tagHashes: image.tags.map(hashOf), hash: image.hash },
+      image,
     });
   }
 
@@ -166,8 +166,10 @@ export class RedisChanges {
     const { store, clock } = this.#options;
     const { tags, pendingForMs, image } = wish;
     const nowMs = clock.nowMs();
-    const known = image === undefined || image.hash === "" ? undefined : image;
-    const message = this.message(tags, pendingForMs, known);
+    const hash = image?.hash() ?? "";
+    const known = hash === "" ? undefined : image;
+    const told = known && { key: known.key, tagHashes: known.tags.map(hashOf), hash };
+    const message = this.message(tags, pendingForMs, told);
     const [first] = tags;
     return store.change({
       tags,
@@ -178,7 +180,7 @@ export class RedisChanges {
       confirm:
         known === undefined || first === undefined || first !== known.tags[0]
           ? undefined
-          : { name: { key: known.key, tag: first }, imageHash: known.hash },
+          : { name: { key: known.key, tag: first }, imageHash: hash },
       message,
     });
   }

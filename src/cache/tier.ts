@@ -102,7 +102,7 @@ export interface KnownImage extends EntryRef {
   /** Whether an entry is this very item. */
   shows(entry: CacheEntry): boolean;
   /** The same question for those who hear of it from afar: equal hashes mean equal items (image-hash.ts). */
-  readonly hash: string;
+  hash(): string;
 }
 
 export type Lookup =

@@ -104,13 +104,7 @@ export class TieredCache implements CacheTier {
     return {
       store: (entry, invalidated) => {
         const receipt = this.#receipts.get(invalidated) ?? { tags: invalidated, changed: undefined };
-        return storeImage(
-          lease,
-          tags,
-          entry,
-          { ...receipt, tags: invalidated },
-          this.#options.degradedMaxAgeMs,
-        );
+        return storeImage(lease, tags, entry, receipt, this.#options.degradedMaxAgeMs);
       },
     };
   }

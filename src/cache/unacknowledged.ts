@@ -30,7 +30,9 @@ export class Unacknowledged {
     const { tagsMax, everything, onChange } = this.#options;
     for (const tag of tags) this.#put(tag, untilMs);
     if (this.#untilMs.size > tagsMax) {
-      const lastMs = Math.max(...this.#untilMs.values());
+      let lastMs = 0;
+      // Not spread into Math.max: there may be more of them than a call has arguments.
+      for (const untilMs of this.#untilMs.values()) lastMs = Math.max(lastMs, untilMs);
       this.#untilMs = new Map([[everything, lastMs]]);
       this.overflows += 1;
     }

@@ -6,7 +6,7 @@
  * skipped; y stays).
  */
 
-import type { CacheEntry } from "../cache/tier.ts";
+import type { CacheEntry, KnownImage } from "../cache/tier.ts";
 import { canonicalValue } from "../dynamodb/canonical-value.ts";
 import { parseObject } from "../dynamodb/json-codec.ts";
 import type { Input } from "../dynamodb/model.ts";
@@ -27,8 +27,13 @@ export async function applyRecord(record: RecordChange, deps: Deps): Promise<Rec
   if (image !== undefined) {
     const ref = refOf(change, deps.ruleFor(TableName));
     deps.recorder.invalidated(TableName, "stream");
-    const known = { key: ref.cacheKey, tags: ref.tags, shows: (entry: CacheEntry) => shows(entry, image) };
-    const confirmed = await deps.cache.changeTo({ ...known, hash: imageHash(image) }, tags);
+    const known: KnownImage = {
+      key: ref.cacheKey,
+      tags: ref.tags,
+      shows: (entry) => shows(entry, image),
+      hash: () => imageHash(image),
+    };
+    const confirmed = await deps.cache.changeTo(known, tags);
     return confirmed ? "confirmed" : "invalidated";
   }
   await applyChange({ table: TableName, source: "stream", tags }, deps.cache, deps.recorder);

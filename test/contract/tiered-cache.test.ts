@@ -110,7 +110,7 @@ describe("confirm or kill", () => {
   it("keeps what shows the new image, here and in Redis", async () => {
     const [a, b] = [await node(), await node()];
     await a.fill("same");
-    const image = { key, tags, shows: () => true, hash: hashOfBody(key, a.entry("same")) };
+    const image = { key, tags, shows: () => true, hash: () => hashOfBody(key, a.entry("same")) };
     expect(await a.cache.changeTo(image, [itemTag])).toBe(true);
     expect(await a.look()).toEqual({ text: "same", tier: "memory" });
     expect(await b.look()).toEqual({ text: "same", tier: "redis" });
@@ -119,7 +119,7 @@ describe("confirm or kill", () => {
   it("drops what does not", async () => {
     const [a, b] = [await node(), await node()];
     await a.fill("same");
-    const image = { key, tags, shows: () => false, hash: hashOfBody(key, a.entry("other")) };
+    const image = { key, tags, shows: () => false, hash: () => hashOfBody(key, a.entry("other")) };
     expect(await a.cache.changeTo(image, [itemTag])).toBe(false);
     expect(await a.look()).toBeUndefined();
     expect(await b.look()).toBeUndefined();
@@ -129,7 +129,7 @@ describe("confirm or kill", () => {
     const [a, b] = [await node(), await node()];
     await a.fill("same");
     const flying = await b.cache.lookup(key, tags, { ...b.options, ageMsMax: 0 });
-    const image = { key, tags, shows: () => true, hash: hashOfBody(key, a.entry("same")) };
+    const image = { key, tags, shows: () => true, hash: () => hashOfBody(key, a.entry("same")) };
     await a.cache.changeTo(image, [itemTag]);
     await flying.lease?.fill(b.entry("older"), true);
     await b.filled();
