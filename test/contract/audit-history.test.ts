@@ -1,7 +1,7 @@
 // The auditor's judgement of one key: what each promise allows, for several nodes, and while an outcome is in doubt.
 
 import { beforeEach, expect, it } from "vitest";
-import { KeyHistory, type Look, type Via } from "../support/audit-history.ts";
+import { KeyHistory, type Look, type Verdict, type Via } from "../support/audit-history.ts";
 
 const boundMs = 1000;
 let history: KeyHistory;
@@ -12,14 +12,31 @@ beforeEach(() => {
   order = 0;
 });
 
-function wrote(text: string | undefined, ackedAtMs: number, via: Via = "through", node = "A"): void {
+function wrote(
+  text: string | undefined,
+  ackedAtMs: number,
+  via: Via = "through",
+  node = "A",
+  sentAtMs = 0,
+): void {
   order += 1;
-  history.add({ order, text, kind: text?.[0], via, node, ackedAtMs, shownAtMs: new Map() });
+  history.add({ order, text, kind: text?.[0], via, node, sentAtMs, ackedAtMs, shownAtMs: new Map() });
 }
 
-function rule(text: string | undefined, startedAtMs: number, look: Partial<Look> = {}): string | undefined {
-  const rest = { isStrong: false, isItem: true, isIndex: false, node: "A", ...look };
-  return history.look({ startedAtMs, matches: (state) => state.text === text, ...rest }).broken;
+function look(text: string | undefined, startedAtMs: number, over: Partial<Look> = {}): Verdict {
+  const rest = {
+    isStrong: false,
+    isItem: true,
+    isIndex: false,
+    node: "A",
+    endedAtMs: startedAtMs + 1,
+    ...over,
+  };
+  return history.look({ startedAtMs, matches: (state) => state.text === text, ...rest });
+}
+
+function rule(text: string | undefined, startedAtMs: number, over: Partial<Look> = {}): string | undefined {
+  return look(text, startedAtMs, over).broken;
 }
 
 it("a node shows at once what was written through it", () => {
@@ -45,6 +62,30 @@ it("a strong read shows the newest, and what it has shown binds its node, for it
   expect(rule(undefined, 151)).toMatch(/^same node: older than a strong read/);
   expect(rule(undefined, 151, { isItem: false })).toBeUndefined();
   expect(rule(undefined, 151, { node: "B" })).toBeUndefined();
+});
+
+it("what was sent after a read had ended is neither what it saw nor what it missed, however late it is judged", () => {
+  wrote("x1", 100);
+  wrote(undefined, 200);
+  wrote("x2", 300, "through", "A", 250);
+  wrote(undefined, 400, "through", "A", 350);
+  // Judged at 1000, as it had to wait for a write that was under way all the time.
+  expect(look(undefined, 210, { isStrong: true, endedAtMs: 240 })).toMatchObject({
+    seen: { order: 2 },
+    surelySeen: { order: 2 },
+    missed: [],
+  });
+  expect(rule("x1", 210, { endedAtMs: 240 })).toMatch(/^same node/);
+});
+
+it("a strong read that may have seen either of two equal states binds its node to the older one", () => {
+  wrote(undefined, 100);
+  wrote("x1", 300, "through", "B", 220);
+  wrote(undefined, 400, "through", "B", 310);
+  const verdict = look(undefined, 200, { isStrong: true, endedAtMs: 500 });
+  expect([verdict.seen?.order, verdict.surelySeen?.order]).toEqual([3, 1]);
+  // What was acknowledged before it began cannot be what it missed.
+  expect(look(undefined, 350, { isStrong: true, endedAtMs: 500 }).surelySeen?.order).toBe(3);
 });
 
 it("out of which index partition others have just moved an item, a node's own write cannot know", () => {

@@ -13,6 +13,8 @@ export interface State {
   readonly via: Via;
   /** The process through which it was written; "" for a write around, and where there is only one. */
   readonly node: string;
+  /** A read that had ended by then has not seen it; -Infinity = it is not known when it was sent. */
+  readonly sentAtMs: number;
   readonly ackedAtMs: number;
   /** When a strongly consistent read through a node had first shown it, by node. */
   readonly shownAtMs: Map<string, number>;
@@ -22,6 +24,11 @@ export interface State {
 export interface Verdict {
   /** The newest state that the read may have seen; undefined = it saw something that never was. */
   readonly seen: State | undefined;
+  /**
+   * The oldest state that a strongly consistent read may have seen, if not the same: an item may be absent more than once
+   * while a read is under way. Its node is bound by what it has shown for certain.
+   */
+  readonly surelySeen: State | undefined;
   /** The states that the read has missed, newest first. */
   readonly missed: readonly State[];
   readonly broken: Rule | undefined;
@@ -38,6 +45,7 @@ export type Rule =
 
 export interface Look {
   readonly startedAtMs: number;
+  readonly endedAtMs: number;
   /** The process that answered; "" where there is only one. */
   readonly node: string;
   readonly isStrong: boolean;
@@ -66,8 +74,9 @@ export class KeyHistory {
   constructor(name: string, boundMs: number) {
     this.name = name;
     this.#boundMs = boundMs;
-    const never = { via: "around", node: "", ackedAtMs: Number.NEGATIVE_INFINITY } as const;
-    this.#states.push({ order: 0, text: undefined, kind: undefined, ...never, shownAtMs: new Map() });
+    const never = { sentAtMs: Number.NEGATIVE_INFINITY, ackedAtMs: Number.NEGATIVE_INFINITY } as const;
+    const nowhere = { text: undefined, kind: undefined, via: "around", node: "" } as const;
+    this.#states.push({ order: 0, ...nowhere, ...never, shownAtMs: new Map() });
   }
 
   /** The newest state that is known. */
@@ -125,7 +134,7 @@ export class KeyHistory {
     const { latest } = this;
     if (found.text !== latest.text) {
       const order = found.version ?? Math.floor(latest.order) + 0.5;
-      const rest = { via: "around", node: "", ackedAtMs: nowMs } as const;
+      const rest = { via: "around", node: "", sentAtMs: Number.NEGATIVE_INFINITY, ackedAtMs: nowMs } as const;
       this.add({ order, text: found.text, kind: found.kind, ...rest, shownAtMs: new Map() });
     }
     this.#doubtUntilMs = nowMs + this.#boundMs;
@@ -136,15 +145,30 @@ export class KeyHistory {
     return startedAtMs >= this.#doubtUntilMs;
   }
 
-  /** Holds what a read saw against what was acknowledged when it began. */
+  /**
+   * Holds what a read saw against what was acknowledged when it began. It may be asked long after the read has ended:
+   * what was sent since then is not among what it saw or missed.
+   */
   look(look: Look): Verdict {
     const missed: State[] = [];
     for (let at = this.#states.length - 1; at >= 0; at -= 1) {
       const state = this.#states[at]!;
-      if (look.matches(state)) return { seen: state, missed, broken: this.#broken(missed, look) };
+      if (state.sentAtMs > look.endedAtMs) continue;
+      if (look.matches(state)) {
+        const surelySeen = look.isStrong ? this.#oldestMatch(at, look) : undefined;
+        return { seen: state, surelySeen, missed, broken: this.#broken(missed, look) };
+      }
       missed.push(state);
     }
-    return { seen: undefined, missed, broken: "never was" };
+    return { seen: undefined, surelySeen: undefined, missed, broken: "never was" };
+  }
+
+  /** From the newest match on back: no strong read shows what was replaced by something acknowledged before it began. */
+  #oldestMatch(newest: number, look: Look): State {
+    let oldest = this.#states[newest]!;
+    for (let at = newest; at > 0 && this.#states[at]!.ackedAtMs >= look.startedAtMs; at -= 1)
+      if (look.matches(this.#states[at - 1]!)) oldest = this.#states[at - 1]!;
+    return oldest;
   }
 
   /** The first promise that is broken by missing these, from the oldest on. */

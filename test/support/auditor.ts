@@ -10,7 +10,7 @@
  * when it was about to be sent. Both err in the proxy's favour.
  */
 
-import { KeyHistory, type Rule, type State, type Via } from "./audit-history.ts";
+import { KeyHistory, type Rule, type State, type Verdict, type Via } from "./audit-history.ts";
 
 /** One read of the proxy. */
 export interface Read {
@@ -121,7 +121,7 @@ export class Auditor {
     return {
       committed: (commit) => {
         const ackedAtMs = performance.now();
-        history.add({ ...commit, via, node, ackedAtMs, shownAtMs: new Map() });
+        history.add({ ...commit, via, node, sentAtMs, ackedAtMs, shownAtMs: new Map() });
         this.#commits[via] += 1;
         ends(`${commit.order} ${commit.text ?? "absent"}`);
       },
@@ -182,7 +182,7 @@ export class Auditor {
       "notOfKind" in seen
         ? (state: State) => state.kind !== seen.notOfKind
         : (state: State) => state.text === seen.text;
-    const verdict = history.look({ ...read, matches });
+    const verdict = history.look({ ...read, endedAtMs, matches });
     if (!isFinal && (verdict.seen === undefined || verdict.missed.length > 0)) return false;
     this.#checks += 1;
     if (!history.isJudged(read.startedAtMs)) this.#unjudged += 1;
@@ -190,7 +190,7 @@ export class Auditor {
     if (read.cache.includes("hit; tier=redis")) this.#redisHits += 1;
     // In doubt, what it saw may be the work of the lost write, and look like something older.
     const isJudged = history.isJudged(read.startedAtMs);
-    if (verdict.seen !== undefined && isJudged) this.#learn(read, verdict.seen, verdict.missed, endedAtMs);
+    if (isJudged) this.#learn(read, verdict, endedAtMs);
     const saw = "notOfKind" in seen ? `not in ${seen.notOfKind}` : (seen.text ?? "absent");
     const line =
       `${moment(read.startedAtMs)}–${moment(endedAtMs)} ${read.node} ${read.what}${read.isStrong ? " (strong)" : ""} ` +
@@ -202,14 +202,15 @@ export class Auditor {
     return true;
   }
 
-  #learn(read: Read, seen: State, missed: readonly State[], endedAtMs: number): void {
+  #learn(read: Read, { seen, surelySeen, missed }: Verdict, endedAtMs: number): void {
+    if (seen === undefined) return;
     for (const { via, node, ackedAtMs } of read.isIndex ? [] : missed) {
       const from = via === "through" && node !== read.node ? "another" : via;
       this.#staleMsMax[from] = Math.max(this.#staleMsMax[from], read.startedAtMs - ackedAtMs);
     }
-    if (!read.isStrong || !read.isItem) return;
-    const shownAtMs = seen.shownAtMs.get(read.node) ?? Number.POSITIVE_INFINITY;
-    if (shownAtMs > endedAtMs) seen.shownAtMs.set(read.node, endedAtMs);
+    if (surelySeen === undefined || !read.isItem) return;
+    const shownAtMs = surelySeen.shownAtMs.get(read.node) ?? Number.POSITIVE_INFINITY;
+    if (shownAtMs > endedAtMs) surelySeen.shownAtMs.set(read.node, endedAtMs);
   }
 
   #remember(name: string, line: string): void {
