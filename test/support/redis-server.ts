@@ -1,7 +1,7 @@
 /** Real Redis servers for tests: alone or as a Cluster, in a temporary folder, on free ports, gone when the test is. */
 
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -23,6 +23,10 @@ kill $watch 2>/dev/null
 exit $status`;
 
 export interface RedisOptions {
+  /** The server to run; default redis-server, which is installed where it is missing. */
+  readonly program?: string;
+  /** With certificates: it listens with TLS only. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
   /** Default a free one. */
   readonly port?: number;
   readonly password?: string;
@@ -48,7 +52,12 @@ export interface RedisServer {
   cli(...words: readonly (string | number)[]): Promise<unknown>;
 }
 
-let executable: Promise<string> | undefined;
+let known: Promise<string> | undefined;
+
+function installed(): Promise<string> {
+  known ??= obtainServer();
+  return known;
+}
 
 /** redis-server: REDIS_SERVER, else the one on the path, else Debian's, where we may install it. */
 async function obtainServer(): Promise<string> {
@@ -66,8 +75,7 @@ async function obtainServer(): Promise<string> {
 
 /** Starts an empty server that writes nothing to disk. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  executable ??= obtainServer();
-  const program = await executable;
+  const program = options.program ?? (await installed());
   for (let attempt = 1; ; attempt++) {
     try {
       return await launch(program, options.port ?? (await freePort()), options);
@@ -80,11 +88,14 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 
 async function launch(program: string, port: number, options: RedisOptions): Promise<RedisServer> {
   const folder = await mkdtemp(path.join(tmpdir(), "dynatier-redis-"));
-  const { password, file, settings = [] } = options;
+  const { password, file, tls, settings = [] } = options;
   const config = path.join(folder, "redis.conf");
   if (file !== undefined) await writeFile(config, file);
   const words = file === undefined ? [] : [config];
-  words.push("--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "");
+  words.push(...(tls === undefined ? ["--port", String(port)] : ["--port", "0", "--tls-port", String(port)]));
+  if (tls) words.push("--tls-ca-cert-file", tls.ca, "--tls-cert-file", tls.cert, "--tls-key-file", tls.key);
+  if (tls) words.push("--tls-auth-clients", "no");
+  words.push("--bind", "127.0.0.1", "--dir", folder, "--save", "");
   if (password !== undefined) words.push("--requirepass", password);
   const server = [program, ...words, "--appendonly", "no", "--enable-debug-command", "yes", ...settings];
   const child = spawn("sh", ["-c", KEEPER, "sh", ...server], {
@@ -99,7 +110,7 @@ async function launch(program: string, port: number, options: RedisOptions): Pro
   }
   child.stdin.on("error", () => {});
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const cli = (...command: readonly (string | number)[]) => callOnce(port, password, command);
+  const cli = (...command: readonly (string | number)[]) => callOnce(port, options, command);
   const stop = async (): Promise<void> => {
     child.stdin.end();
     await exited;
@@ -109,7 +120,7 @@ async function launch(program: string, port: number, options: RedisOptions): Pro
     const pid = await untilAnswering(cli, () => child.exitCode !== null);
     const signal = (name: NodeJS.Signals) => void process.kill(pid, name);
     return {
-      url: `redis://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
+      url: `redis${tls === undefined ? "" : "s"}://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
       port,
       pid,
       stop,
@@ -128,10 +139,15 @@ async function launch(program: string, port: number, options: RedisOptions): Pro
   }
 }
 
-async function callOnce(port: number, password: string | undefined, words: readonly (string | number)[]) {
+async function callOnce(
+  port: number,
+  { password, tls }: RedisOptions,
+  words: readonly (string | number)[],
+): Promise<unknown> {
   const redis = new Redis({
     port,
     ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: { ca: await readFile(tls.ca) } }),
     lazyConnect: true,
     retryStrategy: null,
     protocol: 2,
