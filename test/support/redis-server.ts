@@ -86,18 +86,29 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-async function launch(program: string, port: number, options: RedisOptions): Promise<RedisServer> {
-  const folder = await mkdtemp(path.join(tmpdir(), "dynatier-redis-"));
-  const { password, file, tls, settings = [] } = options;
-  const config = path.join(folder, "redis.conf");
-  if (file !== undefined) await writeFile(config, file);
-  const words = file === undefined ? [] : [config];
-  words.push(...(tls === undefined ? ["--port", String(port)] : ["--port", "0", "--tls-port", String(port)]));
-  if (tls) words.push("--tls-ca-cert-file", tls.ca, "--tls-cert-file", tls.cert, "--tls-key-file", tls.key);
-  if (tls) words.push("--tls-auth-clients", "no");
+/** Everything after the program's name. */
+function commandLine(port: number, folder: string, { password, tls, settings = [] }: RedisOptions): string[] {
+  const words = tls === undefined ? ["--port", String(port)] : ["--port", "0", "--tls-port", String(port)];
+  if (tls !== undefined) {
+    words.push("--tls-ca-cert-file", tls.ca, "--tls-cert-file", tls.cert, "--tls-key-file", tls.key);
+    words.push("--tls-auth-clients", "no");
+  }
   words.push("--bind", "127.0.0.1", "--dir", folder, "--save", "");
   if (password !== undefined) words.push("--requirepass", password);
-  const server = [program, ...words, "--appendonly", "no", "--enable-debug-command", "yes", ...settings];
+  return [...words, "--appendonly", "no", "--enable-debug-command", "yes", ...settings];
+}
+
+function urlOf(port: number, { password, tls }: RedisOptions): string {
+  const user = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
+  return `${tls === undefined ? "redis" : "rediss"}://${user}127.0.0.1:${port}`;
+}
+
+async function launch(program: string, port: number, options: RedisOptions): Promise<RedisServer> {
+  const folder = await mkdtemp(path.join(tmpdir(), "dynatier-redis-"));
+  const { file } = options;
+  const config = path.join(folder, "redis.conf");
+  if (file !== undefined) await writeFile(config, file);
+  const server = [program, ...(file === undefined ? [] : [config]), ...commandLine(port, folder, options)];
   const child = spawn("sh", ["-c", KEEPER, "sh", ...server], {
     cwd: folder,
     stdio: ["pipe", "pipe", "pipe"],
@@ -120,7 +131,7 @@ async function launch(program: string, port: number, options: RedisOptions): Pro
     const pid = await untilAnswering(cli, () => child.exitCode !== null);
     const signal = (name: NodeJS.Signals) => void process.kill(pid, name);
     return {
-      url: `redis${tls === undefined ? "" : "s"}://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
+      url: urlOf(port, options),
       port,
       pid,
       stop,
