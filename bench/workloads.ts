@@ -61,22 +61,29 @@ export function workloads(partitions: number): Readonly<Record<WorkloadName, Wor
 }
 
 function batchesOf(keys: number, items: number): Workload {
-  const places = Array.from({ length: batches }, (_, batch) => placesOf(keys, items, 1000 + batch));
+  let places: readonly (readonly number[])[] | undefined;
+  // Not made for those who send none.
+  const placesOf = (batch: number): readonly number[] => {
+    places ??= chosen(keys, items);
+    return places[batch]!;
+  };
   return {
     operation: "BatchGetItem",
     distinct: batches,
     lookups: keys,
-    input: (request) => ({ RequestItems: { [PROFILES]: { Keys: places[request]!.map(profileKeyAt) } } }),
-    reply: (request) => ({ Responses: { [PROFILES]: places[request]!.map(profileAt) }, UnprocessedKeys: {} }),
+    input: (batch) => ({ RequestItems: { [PROFILES]: { Keys: placesOf(batch).map(profileKeyAt) } } }),
+    reply: (batch) => ({ Responses: { [PROFILES]: placesOf(batch).map(profileAt) }, UnprocessedKeys: {} }),
   };
 }
 
-/** Different ones, zipfian. */
-function placesOf(count: number, items: number, seed: number): number[] {
-  const choose = zipfian(items, seeded(seed));
-  const places = new Set<number>();
-  while (places.size < count) places.add(choose());
-  return [...places];
+/** For each batch so many different places, zipfian. */
+function chosen(keys: number, items: number): number[][] {
+  const choose = zipfian(items, seeded(1000 + keys));
+  return Array.from({ length: batches }, () => {
+    const places = new Set<number>();
+    while (places.size < keys) places.add(choose());
+    return [...places];
+  });
 }
 
 /** The key in a request for one item, and those in a batch, as the bare server reads them. */
@@ -86,13 +93,14 @@ export interface Requests {
   readonly RequestItems: Readonly<Record<string, { readonly Keys: readonly Key[] }>>;
 }
 
-/** Different requests that one connection sends before it starts over. */
+/** Requests that one connection sends before it starts over; fewer where there are fewer different ones. */
 const requestsPerConnection = 400;
 
 /** For each connection the numbers of the requests that it sends, zipfian. */
 export function sequences(workload: Workload, connections: number): number[][] {
   const choose = zipfian(workload.distinct, seeded(1));
-  return Array.from({ length: connections }, () => Array.from({ length: requestsPerConnection }, choose));
+  const length = Math.min(requestsPerConnection, workload.distinct);
+  return Array.from({ length: connections }, () => Array.from({ length }, choose));
 }
 
 /** The same many, one after the other through all there are: what a small memory has, it has forgotten when its turn comes. */
