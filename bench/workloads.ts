@@ -2,7 +2,6 @@
 
 import {
   itemsPerPartition,
-  type Key,
   ordersOf,
   PROFILES,
   partitionKey,
@@ -84,13 +83,6 @@ function chosen(keys: number, items: number): number[][] {
     while (places.size < keys) places.add(choose());
     return [...places];
   });
-}
-
-/** The key in a request for one item, and those in a batch, as the bare server reads them. */
-export interface Requests {
-  readonly Key: Key;
-  readonly ExpressionAttributeValues: { readonly ":pk": { readonly S: string } };
-  readonly RequestItems: Readonly<Record<string, { readonly Keys: readonly Key[] }>>;
 }
 
 /** Requests that one connection sends before it starts over; fewer where there are fewer different ones. */

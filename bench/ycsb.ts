@@ -87,6 +87,8 @@ interface Item {
 /** One run of a workload. Different seeds insert different items. */
 export class Ycsb {
   readonly #sender: Sender;
+  /** D reads what was inserted last. */
+  readonly #isLatest: boolean;
   readonly #mix: readonly (readonly [Step, number])[];
   readonly #base: number;
   readonly #seed: number;
@@ -115,7 +117,6 @@ export class Ycsb {
     }));
     this.#isLatest = name === "D";
   }
-  readonly #isLatest: boolean;
 
   readonly source: Source = (connection) => {
     const modified = this.#modifying.get(connection);

@@ -2,7 +2,7 @@
 
 import { crc32 } from "node:zlib";
 import { itemsPerPartition, type Key, PROFILES, partitionKey, profileAt } from "../data.ts";
-import { type Requests, type Workload, workloads } from "../workloads.ts";
+import { type Workload, workloads } from "../workloads.ts";
 
 /** As long as the request id of DynamoDB and of the proxy. */
 const requestId = "BENCH".padEnd(52, "0");
@@ -11,6 +11,13 @@ export interface Answer {
   readonly body: Buffer;
   /** The headers that the proxy sends with a hit. */
   readonly headers: Readonly<Record<string, string | number>>;
+}
+
+/** The requests of workloads.ts, and no others. */
+interface Requests {
+  readonly Key: Key;
+  readonly ExpressionAttributeValues: { readonly ":pk": { readonly S: string } };
+  readonly RequestItems: Readonly<Record<string, { readonly Keys: readonly Key[] }>>;
 }
 
 interface Stored {
