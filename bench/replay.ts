@@ -1,6 +1,6 @@
 /**
  * A load generator for raw sockets: kept-open connections, one request under way on each, prepared bytes out, and of every
- * reply the status and the length looked at. Nine tenths of its CPU time are the system calls; wrk's is four fifths of it.
+ * reply the status and the length looked at. Most of its CPU time are system calls; wrk needs about four fifths of it.
  */
 
 import { once } from "node:events";
