@@ -11,6 +11,7 @@ import { call, mustCall } from "../test/support/raw-client.ts";
 import { createTable, type TableShape } from "../test/support/tables.ts";
 import { serverCore, startNode, stop, untilSaid } from "./processes.ts";
 import { machine, table } from "./report.ts";
+
 import { serveParameters } from "./start-up.ts";
 
 export interface FreshnessRow {

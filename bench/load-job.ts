@@ -1,34 +1,38 @@
-/** What the load process is told and what it answers: one line of JSON each way. */
+/** What a load process is told and what it answers: one line of JSON each way. */
 
-import type { WorkloadName } from "./workloads.ts";
+import type { Load } from "./rows.ts";
 
 export interface LoadJob {
   readonly url: string;
-  readonly workload: WorkloadName;
+  readonly load: Load;
   readonly noCache: boolean;
-  /** All requests in turn instead of zipfian ones. */
-  readonly inTurn?: boolean;
+  /** Of the replies that are compared; a regular expression as text, "none", or undefined. */
+  readonly cache: string | undefined;
   readonly partitions: number;
   readonly connections: number;
   readonly warmSeconds: number;
   readonly seconds: number;
-  /** The server's processes, whose CPU time is read. */
+  /** Another one in every repeat, and the same for the rows that are compared in it. */
+  readonly seed: number;
+  /** The server's processes, and those that answer it; their CPU time is read. */
   readonly pids: readonly number[];
-  /** The length that every reply's body must have. */
-  readonly replyBytes: number;
+  readonly pidsBehind: readonly number[];
 }
 
 export interface LoadResult {
   /** Replies within the measured time, and that time. */
   readonly replies: number;
   readonly seconds: number;
-  /** Replies with the warm-up's. */
+  /** Replies with the warm-up's, and those that came after the time was over. */
   readonly repliesInAll: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** CPU time of the server, and of this load process, while it was measured. */
+  /** CPU time of the server, of what answers it, and of this load process, while it was measured. */
   readonly serverCpuSeconds: number | undefined;
+  readonly behindCpuSeconds: number | undefined;
   readonly loadCpuSeconds: number;
-  /** Not 200, lost, late or of another length; warm-up included. */
+  /** Not 200, lost, of another length or wrong in another way; warm-up included. */
   readonly failures: number;
+  /** What was wrong, at most a few of it. */
+  readonly complaints: readonly string[];
 }

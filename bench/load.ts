@@ -1,86 +1,97 @@
-/** The load process: takes one LoadJob on standard input, drives autocannon, answers with a LoadResult. */
+/** The load process: takes one LoadJob on standard input, sends, answers with a LoadResult. */
 
 import { text } from "node:stream/consumers";
-import autocannon from "autocannon";
+import { itemsPerPartition } from "./data.ts";
+import { exchangesOf, repeating } from "./exchanges.ts";
 import type { LoadJob, LoadResult } from "./load-job.ts";
 import { cpuSeconds } from "./processes.ts";
-import { prepare, sequences, turns, workloads } from "./workloads.ts";
-
-const timeoutSeconds = 20;
-const sampleMs = 100;
+import { redisSource } from "./redis-load.ts";
+import { httpFraming, type Replayed, redisFraming, replay, type Source } from "./replay.ts";
+import { Sender } from "./sdk-forms.ts";
+import { sequences, turns, workloads } from "./workloads.ts";
+import { Ycsb } from "./ycsb.ts";
 
 const job: LoadJob = JSON.parse(await text(process.stdin));
-const workload = workloads(job.partitions)[job.workload];
-const chosen = job.inTurn === true ? turns : sequences;
-const prepared = chosen(workload, job.connections).map((requests) =>
-  requests.map((request) => prepare(workload, request, job.noCache)),
-);
 
-/** What one run of autocannon gave. */
+function sourceOf({ load, url, partitions, connections, noCache, cache, seed }: LoadJob): Source {
+  if (load.kind === "redis") return redisSource(partitions, connections);
+  const sender = new Sender(url);
+  if (load.kind === "ycsb") return new Ycsb(load.name, partitions * itemsPerPartition, sender, seed).source;
+  if (load.kind === "sdk") throw new Error(`${load.client} is a process of its own`);
+  const workload = workloads(partitions)[load.workload];
+  const requests = (load.inTurn === true ? turns : sequences)(workload, connections);
+  const expected = cache === undefined || cache === "none" ? cache : new RegExp(cache);
+  return repeating(exchangesOf(workload, sender, requests, { cache: expected, noCache }));
+}
+
+/** What one run gave, from its first reply on: connecting is not measured. */
 class Run {
   readonly latenciesMs: number[] = [];
-  failures = 0;
-  /** From the first reply on: connecting is not measured. */
-  firstAtMs = 0;
-  lastAtMs = 0;
-  #serverBefore: number | undefined;
-  #loadBefore = process.cpuUsage();
+  seconds = 0;
+  cpu: { server: number | undefined; behind: number | undefined; load: number } | undefined;
+  #firstAtMs = 0;
+  #lastAtMs = 0;
+  #before: ReturnType<typeof cpuNow> | undefined;
 
-  reply(status: number, durationMs: number): void {
-    this.lastAtMs = performance.now();
-    if (status !== 200) this.failures += 1;
-    if (this.firstAtMs === 0) {
-      this.firstAtMs = this.lastAtMs;
-      this.#serverBefore = cpuSeconds(job.pids);
-      this.#loadBefore = process.cpuUsage();
-    } else this.latenciesMs.push(durationMs);
+  reply(tookMs: number): void {
+    this.#lastAtMs = performance.now();
+    if (this.#before !== undefined) return void this.latenciesMs.push(tookMs);
+    this.#firstAtMs = this.#lastAtMs;
+    this.#before = cpuNow();
   }
 
-  cpu(): { server: number | undefined; load: number } {
-    const after = cpuSeconds(job.pids);
-    const { user, system } = process.cpuUsage(this.#loadBefore);
-    const server = after === undefined ? undefined : after - (this.#serverBefore ?? 0);
-    return { server, load: (user + system) / 1e6 };
+  end(): void {
+    const [before, after] = [this.#before, cpuNow()];
+    this.seconds = (this.#lastAtMs - this.#firstAtMs) / 1000;
+    if (before === undefined) return;
+    const used = (a: number | undefined, b: number | undefined) =>
+      b === undefined ? undefined : b - (a ?? 0);
+    this.cpu = {
+      server: used(before.server, after.server),
+      behind: used(before.behind, after.behind),
+      load: after.load - before.load,
+    };
   }
 }
 
-async function run(seconds: number): Promise<{ run: Run; cpu: ReturnType<Run["cpu"]> }> {
+function cpuNow() {
+  const { user, system } = process.cpuUsage();
+  const load = (user + system) / 1e6;
+  return { server: cpuSeconds(job.pids), behind: cpuSeconds(job.pidsBehind), load };
+}
+
+async function run(source: Source, seconds: number): Promise<{ run: Run; replayed: Replayed }> {
   const measured = new Run();
-  let connection = 0;
-  const running = autocannon({
-    url: job.url,
-    method: "POST",
+  const replayed = await replay({
+    port: Number(new URL(job.url).port),
     connections: job.connections,
-    duration: seconds,
-    sampleInt: sampleMs,
-    timeout: timeoutSeconds,
-    setupClient: (client) => {
-      client.setRequests(prepared[connection++ % prepared.length]!);
-      client.on("response", (status, _bytes, durationMs) => measured.reply(status, durationMs));
-    },
-    verifyBody: (body) => body.length === job.replyBytes,
+    framing: job.load.kind === "redis" ? redisFraming : httpFraming,
+    source,
+    seconds,
+    onReply: (tookMs) => measured.reply(tookMs),
+    onEnd: () => measured.end(),
   });
-  const { errors, timeouts, mismatches } = await running;
-  const cpu = measured.cpu();
-  measured.failures += errors + timeouts + mismatches;
-  return { run: measured, cpu };
+  return { run: measured, replayed };
 }
 
 function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-const warm = (await run(job.warmSeconds)).run;
-const { run: measured, cpu } = await run(job.seconds);
+const source = sourceOf(job);
+const warm = (await run(source, job.warmSeconds)).replayed;
+const { run: measured, replayed } = await run(source, job.seconds);
 const sorted = Float64Array.from(measured.latenciesMs).sort();
 const result: LoadResult = {
   replies: sorted.length,
-  seconds: (measured.lastAtMs - measured.firstAtMs) / 1000,
-  repliesInAll: warm.latenciesMs.length + 1 + sorted.length + 1,
+  seconds: measured.seconds,
+  repliesInAll: warm.replies + replayed.replies,
   p50Ms: percentile(sorted, 0.5),
   p99Ms: percentile(sorted, 0.99),
-  serverCpuSeconds: cpu.server,
-  loadCpuSeconds: cpu.load,
-  failures: warm.failures + measured.failures,
+  serverCpuSeconds: measured.cpu?.server,
+  behindCpuSeconds: measured.cpu?.behind,
+  loadCpuSeconds: measured.cpu?.load ?? 0,
+  failures: warm.failures + replayed.failures,
+  complaints: [...warm.complaints, ...replayed.complaints],
 };
 process.stdout.write(`result ${JSON.stringify(result)}\n`);

@@ -3,9 +3,11 @@
 import { freshnessMarkdown, measureFreshness } from "./freshness.ts";
 import { measure } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
-import { measureRedis, redisMarkdown, whyNoRedis } from "./redis.ts";
+import { plot } from "./plot.ts";
+import { measureRedis, redisMarkdown } from "./redis.ts";
 import { contendedRows, markdown, reportOf, writeReport } from "./report.ts";
 import { rows } from "./rows.ts";
+import { whyNoRedis } from "./servers.ts";
 
 function optionsOrExit(): Options {
   try {
@@ -31,13 +33,16 @@ async function measureRows(options: Options): Promise<void> {
   // The kept report is that of a whole run on a quiet machine; all others are for looking at.
   const isWhole = !options.quick && options.startUp && options.rows.length === rows.length;
   const isQuotable = isWhole && contendedRows(report).length === 0;
-  writeReport(report, text, isQuotable ? "latest" : "quick");
-  console.log(`All replies were right: ${options.rows.length} rows, ${options.repeats} repeats.`);
+  writeReport(report, text, isQuotable ? "latest" : "quick", plot(report));
+  const { measured, skipped } = outcome;
+  console.log(
+    `All replies were right: ${measured.length} rows, ${options.repeats} repeats; ${skipped.length} rows skipped.`,
+  );
 }
 
 /** How long a write around the proxy takes to be seen; more samples than a row of throughput needs. */
 async function measureFresh(options: Options): Promise<void> {
-  const report = await measureFreshness(options.seconds * (options.quick ? 5 : 12), say);
+  const report = await measureFreshness(options.seconds * (options.quick ? 5 : 8), say);
   const text = freshnessMarkdown(report);
   console.log(text);
   writeReport(report, text, options.quick ? "freshness-quick" : "freshness");

@@ -1,5 +1,6 @@
 /** The flags of `npm run bench`. */
 
+import path from "node:path";
 import { parseArgs } from "node:util";
 import { type RedisRowId, redisRowIds } from "./redis-rows.ts";
 import { type Row, rows } from "./rows.ts";
@@ -24,11 +25,13 @@ const freshnessId = "freshness";
 const otherIds: readonly string[] = [startUpId, freshnessId, ...redisRowIds];
 
 export const usage = `npm run bench -- [flags]
+Measures everything side by side: servers pinned to one core, the load to another. Prints one table; a whole run on a
+quiet machine is kept in bench/results/latest.json, .md and .svg, any other in quick.* (then: npm run docs).
   --quick            short rows, one repeat: checks the replies, not the times (under 60 s)
-  --rows a,b         only these: ${[...rows.map(({ id }) => id), ...otherIds].join(", ")}
-  --seconds N        measured time of each row and repeat (default 5; with --quick 1)
+  --rows a,b         only these, * stands for anything (proxy-*): ${[...rows.map(({ id }) => id), ...otherIds].join(", ")}
+  --seconds N        measured time of each row and repeat, brief rows less (default 5; with --quick 0.4)
   --repeats N        how often all rows are run, in turn (default 3; with --quick 1)
-  --connections N    kept-alive connections of the load (default 32)
+  --connections N    kept-alive connections of the load (default 32; with --quick 8)
   --partitions N     partitions of 25 items in the table (default 400; with --quick 40)`;
 
 /** @throws Error with a message for the user */
@@ -45,21 +48,26 @@ export function readOptions(parameters: readonly string[]): Options {
     },
   });
   const { quick } = values;
-  const ids = values.rows?.split(",").map((id) => id.trim());
-  const unknown = ids?.filter((id) => !otherIds.includes(id) && !rows.some((row) => row.id === id)) ?? [];
-  if (unknown.length > 0) throw new Error(`--rows: ${unknown.join(", ")} is no row`);
+  const ids = values.rows?.split(",").flatMap((id) => idsLike(id.trim()));
   return {
     quick,
     rows: ids === undefined ? rows : rows.filter(({ id }) => ids.includes(id)),
     startUp: ids === undefined || ids.includes(startUpId),
     freshness: ids === undefined ? !quick : ids.includes(freshnessId),
     redis: redisRowIds.filter((id) => ids === undefined || ids.includes(id)),
-    seconds: amount("seconds", values.seconds, quick ? 1 : 5),
-    warmSeconds: quick ? 0.3 : 2,
+    seconds: amount("seconds", values.seconds, quick ? 0.4 : 5),
+    warmSeconds: quick ? 0.1 : 1,
     repeats: wholeNumber("repeats", values.repeats, quick ? 1 : 3),
-    connections: wholeNumber("connections", values.connections, 32),
+    connections: wholeNumber("connections", values.connections, quick ? 8 : 32),
     partitions: wholeNumber("partitions", values.partitions, quick ? 40 : 400),
   };
+}
+
+function idsLike(pattern: string): string[] {
+  const known = [...rows.map(({ id }) => id), ...otherIds];
+  const found = known.filter((id) => path.matchesGlob(id, pattern));
+  if (found.length === 0) throw new Error(`--rows: ${pattern} is no row`);
+  return found;
 }
 
 function amount(name: string, text: string | undefined, otherwise: number): number {

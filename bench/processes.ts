@@ -16,10 +16,16 @@ export const pinned = availableParallelism() >= 2 && spawnSync("taskset", ["-c",
 export const serverCore = 0;
 export const loadCore = 1;
 
-/** A command that runs Node on a core, from a folder without settings and without settings in the environment. */
+export const python = "python3";
+
+/** Runs one of our scripts on a core. */
 export function startNode(core: number, script: string, parameters: readonly string[]): ChildProcess {
-  const node = [process.execPath, path.join(root, script), ...parameters];
-  const [command = "", ...rest] = pinned ? ["taskset", "-c", String(core), ...node] : node;
+  return startProgram(core, [process.execPath, path.join(root, script), ...parameters]);
+}
+
+/** Runs a program on a core, from a folder without settings and without settings in the environment. */
+export function startProgram(core: number, words: readonly string[]): ChildProcess {
+  const [command = "", ...rest] = pinned ? ["taskset", "-c", String(core), ...words] : words;
   const environment = Object.entries(process.env).filter(
     ([name]) => !/^(DYNATIER_|AWS_|NODE_OPTIONS$)/.test(name),
   );

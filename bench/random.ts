@@ -15,14 +15,20 @@ const zipfianConstant = 0.99;
 
 /** Chooses among 0…count−1; which of them are popular is shuffled, so that neighbours are not popular together. */
 export function zipfian(count: number, random: () => number): () => number {
+  const rank = zipfianRank(count, random);
+  const places = shuffled(count, seeded(count));
+  return () => places[rank()]!;
+}
+
+/** Chooses a rank: 0 is the most popular of 0…count−1. */
+export function zipfianRank(count: number, random: () => number): () => number {
   const cumulative = new Float64Array(count);
   let sum = 0;
   for (let rank = 0; rank < count; rank += 1) {
     sum += 1 / (rank + 1) ** zipfianConstant;
     cumulative[rank] = sum;
   }
-  const places = shuffled(count, seeded(count));
-  return () => places[firstAbove(cumulative, random() * sum)]!;
+  return () => firstAbove(cumulative, random() * sum);
 }
 
 function firstAbove(sorted: Float64Array, value: number): number {
@@ -45,4 +51,18 @@ function shuffled(count: number, random: () => number): Uint32Array {
     places[other] = moved;
   }
   return places;
+}
+
+/** What sizes follow: the logarithm is normally distributed, and what falls outside the bounds is put on them. */
+export interface LogNormal {
+  readonly median: number;
+  readonly sigma: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** One whole number of the distribution (Box–Muller). */
+export function logNormal({ median, sigma, min, max }: LogNormal, random: () => number): number {
+  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  return Math.min(max, Math.max(min, Math.round(median * Math.exp(sigma * normal))));
 }

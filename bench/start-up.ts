@@ -6,7 +6,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { call } from "../test/support/raw-client.ts";
 import { serverCore, startNode, stop } from "./processes.ts";
-import { prepare, type Workload } from "./workloads.ts";
+import type { Workload } from "./workloads.ts";
 
 const askEveryMs = 3;
 const giveUpMs = 30_000;
@@ -37,11 +37,9 @@ export async function measureStartUp(one: StartUp, upstream: string, workload: W
   const child = startNode(serverCore, script, serveParameters(upstream, port));
   child.stdout?.resume();
   try {
-    const { headers, body } = prepare(workload, 0, false);
     for (;;) {
-      const reply = await call(`http://127.0.0.1:${port}`, workload.operation, body, { headers }).catch(
-        () => undefined,
-      );
+      const asked = call(`http://127.0.0.1:${port}`, workload.operation, workload.input(0));
+      const reply = await asked.catch(() => undefined);
       const tookMs = performance.now() - began;
       if (reply !== undefined) {
         one.firstReplyMs.push(tookMs);
@@ -65,7 +63,8 @@ export function serveParameters(upstream: string, port: number): string[] {
   ];
 }
 
-async function freePort(): Promise<number> {
+/** One that is free at this moment. */
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
   const address = probe.address();

@@ -13,14 +13,20 @@ export interface Spread {
 export interface RowFigures {
   readonly id: string;
   readonly title: string;
+  /** The README's name of a main row. */
+  readonly short: string | undefined;
+  readonly connections: number | undefined;
   readonly repliesPerSecond: Spread;
   readonly p50Ms: Spread;
   readonly p99Ms: Spread;
   /** The server's CPU time for one reply in microseconds. */
   readonly cpuMicroseconds: Spread | undefined;
-  /** The share of a core that the server and the load used: who was the bottleneck. */
+  /** The share of a core that the server, those that answer it and the load used: who was the bottleneck. */
   readonly serverBusy: Spread | undefined;
+  readonly behindBusy: Spread | undefined;
   readonly loadBusy: Spread;
+  /** Of the proxy's look-ups those that were hits. */
+  readonly hitShare: Spread | undefined;
   /** Throughput as a multiple of the upstream's own. */
   readonly versusDirect: Spread | undefined;
   /** Throughput as a multiple of the bare server's for the same request, repeat by repeat. */
@@ -49,12 +55,16 @@ export function figures(measured: readonly Measured[]): RowFigures[] {
     return {
       id: row.id,
       title: row.title,
+      short: row.short,
+      connections: row.connections,
       repliesPerSecond: spread(results.map(throughput)),
       p50Ms: spread(results.map(({ p50Ms }) => p50Ms)),
       p99Ms: spread(results.map(({ p99Ms }) => p99Ms)),
       cpuMicroseconds: spreadOfKnown(results.map(cpu)),
       serverBusy: spreadOfKnown(results.map((r) => r.serverCpuSeconds && r.serverCpuSeconds / r.seconds)),
+      behindBusy: spreadOfKnown(results.map((r) => r.behindCpuSeconds && r.behindCpuSeconds / r.seconds)),
       loadBusy: spread(results.map((r) => r.loadCpuSeconds / r.seconds)),
+      hitShare: spreadOfKnown(one.hitShares),
       versusDirect: against("upstream", throughput, false),
       versusFastify: against("fastify", throughput, false),
       versusNodeHttp: against("node:http", throughput, false),
@@ -64,18 +74,20 @@ export function figures(measured: readonly Measured[]): RowFigures[] {
   });
 }
 
-type Quantity = (result: LoadResult) => number | undefined;
+export type Quantity = (result: LoadResult) => number | undefined;
 
-function throughput({ replies, seconds }: LoadResult): number {
+/** Replies a second. */
+export function throughput({ replies, seconds }: LoadResult): number {
   return replies / seconds;
 }
 
-function cpu({ serverCpuSeconds, replies }: LoadResult): number | undefined {
+/** Microseconds of the server's CPU time for one reply. */
+export function cpu({ serverCpuSeconds, replies }: LoadResult): number | undefined {
   return serverCpuSeconds === undefined ? undefined : (serverCpuSeconds * 1e6) / replies;
 }
 
 /** Each repeat against the base's same repeat: both ran within seconds of each other. */
-function ratios(one: Measured, base: Measured, of: Quantity, inverse: boolean): Spread | undefined {
+export function ratios(one: Measured, base: Measured, of: Quantity, inverse: boolean): Spread | undefined {
   return spreadOfKnown(
     one.results.map((result, repeat) => {
       const [own, other] = [of(result), of(base.results[repeat]!)];
@@ -85,7 +97,7 @@ function ratios(one: Measured, base: Measured, of: Quantity, inverse: boolean): 
   );
 }
 
-function spreadOfKnown(values: readonly (number | undefined)[]): Spread | undefined {
+export function spreadOfKnown(values: readonly (number | undefined)[]): Spread | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : spread(known);
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { printConfigurationPage } from "../src/config/print.ts";
 import { printMetrics } from "../src/metrics/print.ts";
 import { printCompatibility } from "../src/proxy/print.ts";
+import { printReadme } from "./bench-section.ts";
 import { printScaling } from "./scaling.ts";
 
 export interface Page {
@@ -23,6 +24,8 @@ export const PAGES: readonly Page[] = [
   { path: "docs/METRICS.md", print: printMetrics },
   { path: "docs/COMPATIBILITY.md", print: printCompatibility },
   { path: "docs/SCALING.md", print: printScaling },
+  // Of this one only the part between two marks.
+  { path: "README.md", print: printReadme },
 ];
 
 /** The page as it stands in the checkout; undefined if it is not there. */

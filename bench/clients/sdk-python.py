@@ -1,0 +1,54 @@
+"""One boto3 client, one GetItem after the other: an SdkJob on standard input, a LoadResult on standard output."""
+
+import json
+import sys
+import time
+
+import boto3
+
+JOB = json.load(sys.stdin)
+CLIENT = boto3.client(
+    "dynamodb",
+    endpoint_url=JOB["url"],
+    region_name="us-east-1",
+    aws_access_key_id="AKIDBENCH",
+    aws_secret_access_key="any",
+)
+COMPLAINTS = []
+REPLIES = 0
+
+
+def run(seconds, times):
+    """Until the time is over, and each case at least so many times. Gives the milliseconds of each call."""
+    global REPLIES
+    latencies, at, ends_at = [], 0, time.perf_counter() + seconds
+    while time.perf_counter() < ends_at or at < times * len(JOB["cases"]):
+        case = JOB["cases"][at % len(JOB["cases"])]
+        at += 1
+        began_at = time.perf_counter()
+        item = CLIENT.get_item(**case["input"]).get("Item")
+        latencies.append((time.perf_counter() - began_at) * 1000)
+        REPLIES += 1
+        if item != case["item"] and len(COMPLAINTS) < 3:
+            COMPLAINTS.append("another item")
+    return latencies
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+run(JOB["warmSeconds"], 1)
+CPU_BEFORE, BEGAN_AT = time.process_time(), time.perf_counter()
+LATENCIES = run(JOB["seconds"], 0)
+RESULT = {
+    "replies": len(LATENCIES),
+    "seconds": time.perf_counter() - BEGAN_AT,
+    "repliesInAll": REPLIES,
+    "p50Ms": percentile(LATENCIES, 0.5),
+    "p99Ms": percentile(LATENCIES, 0.99),
+    "loadCpuSeconds": time.process_time() - CPU_BEFORE,
+    "failures": len(COMPLAINTS),
+    "complaints": COMPLAINTS,
+}
+print("result " + json.dumps(RESULT), flush=True)
