@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../util/clock.ts";
 import { type CredentialSource, ownCredentials } from "./credentials.ts";
 import { type AwsEndpointMode, createEndpoints, type Endpoint, type Endpoints } from "./endpoints.ts";
 import type { ExchangeRequest } from "./exchange.ts";
-import { createSigner, type Signer } from "./signer.ts";
+import { Signer } from "./signer.ts";
 import { type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "./upstream.ts";
 import { UpstreamHost, type UpstreamHostStats } from "./upstream-host.ts";
 
@@ -79,7 +79,7 @@ class PooledDynamoDbClient implements DynamoDbClient {
   readonly #clock: Clock;
   readonly #endpoints: Endpoints;
   readonly #credentials: CredentialSource;
-  readonly #sign: Signer;
+  readonly #signer: Signer;
   readonly #hosts = new Map<string, UpstreamHost>();
   readonly #attemptsMax: number;
   readonly #replyBytesMax: number;
@@ -93,7 +93,7 @@ class PooledDynamoDbClient implements DynamoDbClient {
     this.#replyBytesMax = options.replyBytesMax ?? defaults.replyBytesMax;
     this.#endpoints = createEndpoints({ upstream, region, mode, accountId });
     this.#credentials = options.credentials ?? ownCredentials(upstream, region);
-    this.#sign = createSigner({ credentials: this.#credentials, region });
+    this.#signer = new Signer({ region });
   }
 
   async send(request: UpstreamRequest): Promise<UpstreamReply> {
@@ -171,9 +171,9 @@ class PooledDynamoDbClient implements DynamoDbClient {
     const { body, signal } = request;
     let headers: string[];
     try {
-      const credentials = this.#credentials.current();
-      if (credentials instanceof Promise) await within(credentials, this.#leftMs(request));
-      headers = await this.#sign(endpoint, request.target, body);
+      const current = this.#credentials.current();
+      const credentials = current instanceof Promise ? await within(current, this.#leftMs(request)) : current;
+      headers = this.#signer.sign(credentials, endpoint, request.target, body);
     } catch (error) {
       if (error instanceof UpstreamFailure) throw error;
       throw new UpstreamFailure(
