@@ -46,6 +46,7 @@ const levels: Readonly<Record<string, number>> = {
   metrics: 1,
   dynamodb: 1,
   redis: 1,
+  sigv4: 1,
   cache: 2,
   upstream: 2,
   auth: 2,
@@ -67,7 +68,6 @@ function roomOf(file: string): string {
 const libraries: Readonly<Record<string, readonly string[]>> = {
   fastify: ["src/proxy/http-server.ts", "src/admin/"],
   undici: ["src/upstream/"],
-  "@smithy/signature-v4": ["src/upstream/"],
   "@aws-sdk/credential-providers": ["src/upstream/"],
   dynalite: ["src/upstream/embedded.ts", "src/upstream/dynalite.d.ts"],
   ioredis: ["src/redis/"],

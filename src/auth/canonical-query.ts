@@ -1,5 +1,7 @@
 /** The query string of a request: its parameters, and the canonical form in which a signature covers them. */
 
+import { escapeUri } from "../sigv4/canonical-request.ts";
+
 /** Decoded name and value. */
 export type Parameter = readonly [name: string, value: string];
 
@@ -33,12 +35,4 @@ export function canonicalQuery(parameters: readonly Parameter[]): string {
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-/** Everything but RFC 3986's unreserved characters; encodeURIComponent leaves five more. */
-function escapeUri(text: string): string {
-  return encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }

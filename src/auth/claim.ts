@@ -3,8 +3,6 @@
 import type { Parameter } from "./canonical-query.ts";
 import { echo, incomplete } from "./refusals.ts";
 
-export const algorithm = "AWS4-HMAC-SHA256";
-
 export interface Claim {
   readonly algorithm: string;
   /** "keyid/date/region/service/aws4_request". */

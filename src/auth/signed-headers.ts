@@ -1,5 +1,6 @@
 /** One list of signed headers ("host;x-amz-date;…"), and how a request's headers are read by it. */
 
+import { canonicalValue } from "../sigv4/canonical-request.ts";
 import { mismatch, notSigned } from "./refusals.ts";
 
 /** More names than any client signs; a request has no more than 16 KiB of headers in all. */
@@ -61,13 +62,6 @@ export class SignedHeaders {
       text += `${this.#names[place]}:${values[place]}\n`;
     return text;
   }
-}
-
-/** Without space around it, and with one space for each run of them inside (quoted or not). */
-function canonicalValue(value: string): string {
-  const plain =
-    !value.includes("  ") && !value.includes("\t") && !value.startsWith(" ") && !value.endsWith(" ");
-  return plain ? value : value.replaceAll(/[ \t]+/g, " ").replaceAll(/^ | $/g, "");
 }
 
 /** The first value of a header and how often it is there. `name`: lower case. */

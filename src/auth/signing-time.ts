@@ -1,5 +1,6 @@
 /** The moment a request was signed: its two spellings, and the window in which it counts. */
 
+import { formatTime } from "../sigv4/signing-date.ts";
 import { echo, incomplete, invalid } from "./refusals.ts";
 
 /** How far a signature's time may lie from ours, either way (IAM user guide: "within 15 minutes"). */
@@ -33,11 +34,6 @@ export function parseSigningTime(text: string): SigningTime {
   throw incomplete(
     `Date must be in ISO-8601 'basic format'. Got '${echo(text)}'. See http://en.wikipedia.org/wiki/ISO_8601`,
   );
-}
-
-/** Milliseconds since 1970 in ISO 8601's basic form, whole seconds. */
-export function formatTime(atMs: number): string {
-  return `${new Date(atMs).toISOString().replaceAll(/[-:]|\.\d{3}/g, "")}`;
 }
 
 /**

@@ -2,13 +2,13 @@
 
 import { hash, timingSafeEqual } from "node:crypto";
 import type { AccessKey } from "../config/keys-file.ts";
+import { algorithm, canonicalHash, stringToSign } from "../sigv4/canonical-request.ts";
+import { deriveSigningKey, type SigningKey } from "../sigv4/signing-key.ts";
 import type { Authenticator, Principal, SignedRequest } from "./authenticator.ts";
 import { canonicalQuery, type Parameter, parseQuery } from "./canonical-query.ts";
-import { canonicalHash, stringToSign } from "./canonical-request.ts";
-import { algorithm, type Claim, readHeaderClaim, readQueryClaim } from "./claim.ts";
+import { type Claim, readHeaderClaim, readQueryClaim } from "./claim.ts";
 import { echo, incomplete, invalid, mismatch, missing, unrecognized } from "./refusals.ts";
 import { headerIn, SignedHeaders } from "./signed-headers.ts";
-import { deriveSigningKey, type SigningKey } from "./signing-key.ts";
 import { checkSigningTime, parseSigningTime, type SigningTime } from "./signing-time.ts";
 
 export interface Sigv4Options {

@@ -62,7 +62,7 @@ export class SingleFlight<T> {
   }
 
   /** Joins the flight of this key and stamp, or starts it with `read`. */
-  async run(
+  run(
     key: CacheKey,
     stamp: number,
     waiter: Waiter,
@@ -75,22 +75,23 @@ export class SingleFlight<T> {
       this.#clock.nowMs() - current.startedAtMs < waiter.ageMsMax
     ) {
       if (current.waiters >= this.#waitersMax)
-        throw new TooManyWaiters("Too many callers wait for the same read.");
-      return { value: await this.#wait(current, waiter), leader: false };
+        return Promise.reject(new TooManyWaiters("Too many callers wait for the same read."));
+      return this.#wait(current, waiter, false);
     }
-    const flight = this.#start(key, stamp, read);
-    return { value: await this.#wait(flight, waiter), leader: true };
+    return this.#wait(this.#start(key, stamp, read), waiter, true);
   }
 
   #start(key: CacheKey, stamp: number, read: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const abort = new AbortController();
     const startedAtMs = this.#clock.nowMs();
-    const result = read(abort.signal).finally(() => {
+    const result = read(abort.signal);
+    const flight: Flight<T> = { key, stamp, startedAtMs, abort, result, waiters: 0, landed: false };
+    const land = (): void => {
       flight.landed = true;
       this.#forget(flight);
-    });
-    result.catch(() => {}); // Every waiter may have left; the failure is then nobody's.
-    const flight: Flight<T> = { key, stamp, startedAtMs, abort, result, waiters: 0, landed: false };
+    };
+    // Before any waiter hears of it. Every waiter may have left; a failure is then nobody's.
+    result.then(land, land);
     this.#flights.set(key, flight);
     return flight;
   }
@@ -99,40 +100,45 @@ export class SingleFlight<T> {
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
   }
 
-  async #wait(flight: Flight<T>, waiter: Waiter): Promise<T> {
+  /** The flight's value, or WaiterLeft when the waiter's deadline or abort comes first. */
+  #wait(flight: Flight<T>, { deadlineAtMs, signal }: Waiter, leader: boolean): Promise<Joined<T>> {
     flight.waiters += 1;
     this.#waiting += 1;
-    try {
-      return await withPatience(flight.result, waiter, this.#clock);
-    } finally {
-      this.#waiting -= 1;
-      flight.waiters -= 1;
-      if (flight.waiters === 0 && !flight.landed) {
-        this.#forget(flight);
-        flight.abort.abort();
-      }
-    }
+    // One promise and no chain of them: every miss comes through here.
+    return new Promise((resolve, reject) => {
+      let isWaiting = true;
+      /** True for the first that ends the wait. */
+      const end = (): boolean => {
+        if (!isWaiting) return false;
+        isWaiting = false;
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        this.#leave(flight);
+        return true;
+      };
+      const giveUp = (reason: WaiterLeft["reason"]): void => {
+        if (end()) reject(new WaiterLeft(reason));
+      };
+      const onAbort = (): void => giveUp("aborted");
+      const timer = setTimeout(giveUp, Math.max(0, deadlineAtMs - this.#clock.nowMs()), "deadline");
+      if (signal?.aborted) return onAbort();
+      signal?.addEventListener("abort", onAbort, { once: true });
+      flight.result.then(
+        (value) => {
+          if (end()) resolve({ value, leader });
+        },
+        (failure) => {
+          if (end()) reject(failure);
+        },
+      );
+    });
   }
-}
 
-/** The promise's value, or WaiterLeft when the waiter's deadline or abort comes first. */
-async function withPatience<T>(promise: Promise<T>, waiter: Waiter, clock: Clock): Promise<T> {
-  const { signal } = waiter;
-  if (signal?.aborted) throw new WaiterLeft("aborted");
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  const left = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new WaiterLeft("deadline")),
-      Math.max(0, waiter.deadlineAtMs - clock.nowMs()),
-    );
-    onAbort = () => reject(new WaiterLeft("aborted"));
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, left]);
-  } finally {
-    clearTimeout(timer);
-    if (onAbort) signal?.removeEventListener("abort", onAbort);
+  #leave(flight: Flight<T>): void {
+    this.#waiting -= 1;
+    flight.waiters -= 1;
+    if (flight.waiters > 0 || flight.landed) return;
+    this.#forget(flight);
+    flight.abort.abort();
   }
 }

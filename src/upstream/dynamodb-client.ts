@@ -4,10 +4,10 @@
 import type { Recorder } from "../metrics/outcome.ts";
 import { fullJitterMs } from "../util/backoff.ts";
 import { type Clock, systemClock } from "../util/clock.ts";
-import { type CredentialSource, ownCredentials } from "./credentials.ts";
+import { type CredentialSource, type Credentials, ownCredentials } from "./credentials.ts";
 import { type AwsEndpointMode, createEndpoints, type Endpoint, type Endpoints } from "./endpoints.ts";
 import type { ExchangeRequest } from "./exchange.ts";
-import { createSigner, type Signer } from "./signer.ts";
+import { Signer } from "./signer.ts";
 import { type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "./upstream.ts";
 import { UpstreamHost, type UpstreamHostStats } from "./upstream-host.ts";
 
@@ -79,7 +79,7 @@ class PooledDynamoDbClient implements DynamoDbClient {
   readonly #clock: Clock;
   readonly #endpoints: Endpoints;
   readonly #credentials: CredentialSource;
-  readonly #sign: Signer;
+  readonly #signer: Signer;
   readonly #hosts = new Map<string, UpstreamHost>();
   readonly #attemptsMax: number;
   readonly #replyBytesMax: number;
@@ -93,7 +93,7 @@ class PooledDynamoDbClient implements DynamoDbClient {
     this.#replyBytesMax = options.replyBytesMax ?? defaults.replyBytesMax;
     this.#endpoints = createEndpoints({ upstream, region, mode, accountId });
     this.#credentials = options.credentials ?? ownCredentials(upstream, region);
-    this.#sign = createSigner({ credentials: this.#credentials, region });
+    this.#signer = new Signer({ region });
   }
 
   async send(request: UpstreamRequest): Promise<UpstreamReply> {
@@ -150,10 +150,12 @@ class PooledDynamoDbClient implements DynamoDbClient {
     // The turn is ours from here to the exchange: every way out gives it back.
     let exchangeRequest: ExchangeRequest;
     try {
-      exchangeRequest = await this.#signed(endpoint, request);
+      const current = this.#credentials.current();
+      const credentials = current instanceof Promise ? await within(current, this.#leftMs(request)) : current;
+      exchangeRequest = this.#signed(credentials, endpoint, request);
     } catch (error) {
       host.leave();
-      throw error;
+      throw notSent(error);
     }
     const startedAtMs = this.#clock.nowMs();
     try {
@@ -167,22 +169,9 @@ class PooledDynamoDbClient implements DynamoDbClient {
     }
   }
 
-  async #signed(endpoint: Endpoint, request: UpstreamRequest): Promise<ExchangeRequest> {
+  #signed(credentials: Credentials, endpoint: Endpoint, request: UpstreamRequest): ExchangeRequest {
     const { body, signal } = request;
-    let headers: string[];
-    try {
-      const credentials = this.#credentials.current();
-      if (credentials instanceof Promise) await within(credentials, this.#leftMs(request));
-      headers = await this.#sign(endpoint, request.target, body);
-    } catch (error) {
-      if (error instanceof UpstreamFailure) throw error;
-      throw new UpstreamFailure(
-        "refused",
-        "none",
-        error instanceof Error ? error.message : String(error),
-        error,
-      );
-    }
+    const headers = this.#signer.sign(credentials, endpoint, request.target, body);
     const timeoutMs = this.#leftMs(request);
     if (timeoutMs <= 0) throw new UpstreamFailure("timeout", "none", "the deadline passed before sending");
     if (signal?.aborted) throw new UpstreamFailure("aborted", "none", "the caller left");
@@ -243,6 +232,17 @@ function lastWord(failure: UpstreamFailure, earlier: Earlier): UpstreamReply {
   if (earlier.reply !== undefined) return withHistory(earlier.reply, earlier);
   if (!earlier.unknown || failure.outcome === "unknown") throw failure;
   throw new UpstreamFailure(failure.kind, "unknown", failure.message, failure);
+}
+
+/** Why a call could not be signed: above all for want of credentials. */
+function notSent(error: unknown): UpstreamFailure {
+  if (error instanceof UpstreamFailure) return error;
+  return new UpstreamFailure(
+    "refused",
+    "none",
+    error instanceof Error ? error.message : String(error),
+    error,
+  );
 }
 
 function asFailure(error: unknown): UpstreamFailure {

@@ -1,98 +1,117 @@
-// The headers of one signed call (AWS Signature Version 4), about 15 µs each with the library's own key
-// cache.
+// The headers of one signed call (AWS Signature Version 4), in the one shape that DynamoDB is sent. Without waiting, and
+// with everything prepared that calls of one identity and day have in common (docs/decisions/0016).
 
-import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
-import { SignatureV4 } from "@smithy/signature-v4";
-import type { CredentialSource } from "./credentials.ts";
+import { hash } from "node:crypto";
+import {
+  algorithm,
+  canonicalHash,
+  canonicalPath,
+  canonicalValue,
+  stringToSign,
+} from "../sigv4/canonical-request.ts";
+import { formatTime } from "../sigv4/signing-date.ts";
+import { deriveSigningKey, type SigningKey } from "../sigv4/signing-key.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 
 export interface SignerOptions {
-  readonly credentials: CredentialSource;
   readonly region: string;
-  /** Wall clock; default the system's. */
-  readonly now?: () => Date;
+  /** Wall clock in milliseconds since 1970; default the system's. */
+  readonly nowMs?: (() => number) | undefined;
 }
-
-/** Returns the request's headers as undici takes them: name, value, name, value… Host is left to undici. */
-export type Signer = (endpoint: Endpoint, target: string, body: Uint8Array) => Promise<string[]>;
 
 /** DynamoDB, its streams and its vector search all sign as "dynamodb". */
 const service = "dynamodb";
+const contentType = "application/x-amz-json-1.0";
 
-/** Makes the signer. Its promise rejects with the credential source's error if there are no credentials. */
-export function createSigner(options: SignerOptions): Signer {
-  const now = options.now ?? (() => new Date());
-  const signature = new SignatureV4({
-    service,
-    region: options.region,
-    credentials: async () => toIdentity(await options.credentials.current()),
-    sha256: NodeSha256,
-    applyChecksum: false, // x-amz-content-sha256 is S3's; DynamoDB hashes the body itself.
-  });
-  return async (endpoint, target, body) => {
-    const signed = await signature.sign(
-      {
-        method: "POST",
-        protocol: "",
-        hostname: endpoint.host,
-        path: endpoint.path,
-        query: {},
-        headers: {
-          host: endpoint.host,
-          "content-type": "application/x-amz-json-1.0",
-          "x-amz-target": target,
-        },
-        body,
-      },
-      { signingDate: now() },
+/** What calls with the same credentials on the same day have in common. */
+interface Identity {
+  readonly credentials: Credentials;
+  /** YYYYMMDD */
+  readonly date: string;
+  /** "date/region/service/aws4_request" */
+  readonly scope: string;
+  readonly key: SigningKey;
+  readonly signedHeaders: string;
+  /** The token's line among the canonical headers; "" without one. */
+  readonly tokenLine: string;
+  /** The Authorization header up to the signature. */
+  readonly prefix: string;
+}
+
+export class Signer {
+  readonly #region: string;
+  readonly #nowMs: () => number;
+  #identity: Identity | undefined;
+  #second = Number.NaN;
+  #time = "";
+
+  constructor({ region, nowMs = Date.now }: SignerOptions) {
+    this.#region = region;
+    this.#nowMs = nowMs;
+  }
+
+  /** The request's headers as undici takes them: name, value, name, value… Host is left to undici. */
+  sign(credentials: Credentials, { host, path }: Endpoint, target: string, body: Uint8Array): string[] {
+    const time = this.#timeNow();
+    const { key, scope, signedHeaders, tokenLine, prefix } = this.#identityOf(credentials, time.slice(0, 8));
+    const canonical = canonicalHash({
+      method: "POST",
+      path: path === "/" ? path : canonicalPath(path),
+      query: "",
+      headers:
+        `content-type:${contentType}\nhost:${host}\nx-amz-date:${time}\n` +
+        `${tokenLine}x-amz-target:${canonicalValue(target)}\n`,
+      signedHeaders,
+      bodyHash: hash("sha256", body, "hex"),
+    });
+    const signature = key.sign(stringToSign(time, scope, canonical));
+    const headers = ["content-type", contentType, "x-amz-target", target, "x-amz-date", time];
+    if (tokenLine !== "") headers.push("x-amz-security-token", credentials.sessionToken ?? "");
+    // The last two are not signed: an intermediate may change them. Identity: replies are handed on byte for byte.
+    headers.push(
+      "authorization",
+      prefix + signature,
+      "accept-encoding",
+      "identity",
+      "user-agent",
+      "dynatier",
     );
-    const headers: string[] = [];
-    for (const [name, value] of Object.entries(signed.headers))
-      if (name !== "host") headers.push(name, value);
-    // Not signed: an intermediate may change them. Identity: replies are handed on byte for byte.
-    headers.push("accept-encoding", "identity", "user-agent", "dynatier");
     return headers;
-  };
+  }
+
+  #timeNow(): string {
+    const second = Math.floor(this.#nowMs() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#time = formatTime(second * 1000);
+    }
+    return this.#time;
+  }
+
+  #identityOf(credentials: Credentials, date: string): Identity {
+    const known = this.#identity;
+    if (known !== undefined && known.date === date && isSame(known.credentials, credentials)) return known;
+    const { accessKeyId, secretAccessKey, sessionToken = "" } = credentials;
+    const scope = `${date}/${this.#region}/${service}/aws4_request`;
+    const token = sessionToken === "" ? "" : "x-amz-security-token;";
+    const signedHeaders = `content-type;host;x-amz-date;${token}x-amz-target`;
+    this.#identity = {
+      // A copy: who gave them may change the object that it gives out.
+      credentials: { ...credentials },
+      ...{ date, scope, signedHeaders },
+      key: deriveSigningKey(secretAccessKey, date, this.#region, service),
+      tokenLine: sessionToken === "" ? "" : `x-amz-security-token:${canonicalValue(sessionToken)}\n`,
+      prefix: `${algorithm} Credential=${accessKeyId}/${scope}, SignedHeaders=${signedHeaders}, Signature=`,
+    };
+    return this.#identity;
+  }
 }
 
-function toIdentity(credentials: Awaited<ReturnType<CredentialSource["current"]>>): {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
-} {
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
-}
-
-/** What the library asks of a hash, over node:crypto. */
-class NodeSha256 {
-  readonly #secret: string | ArrayBuffer | Uint8Array | undefined;
-  #hash: Hash | Hmac;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#secret = ArrayBuffer.isView(secret)
-      ? new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength)
-      : secret;
-    this.#hash = this.#begin();
-  }
-
-  update(bytes: Uint8Array): void {
-    this.#hash.update(bytes);
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    this.#hash = this.#begin();
-  }
-
-  #begin(): Hash | Hmac {
-    if (this.#secret === undefined) return createHash("sha256");
-    return createHmac(
-      "sha256",
-      this.#secret instanceof ArrayBuffer ? new Uint8Array(this.#secret) : this.#secret,
-    );
-  }
+function isSame(a: Credentials, b: Credentials): boolean {
+  return (
+    a.accessKeyId === b.accessKeyId &&
+    a.secretAccessKey === b.secretAccessKey &&
+    a.sessionToken === b.sessionToken
+  );
 }

@@ -1,7 +1,6 @@
-// The sockets to one upstream host: a pool with a bounded queue in front, and single-use connections for
-// retries.
+// The sockets to one upstream host, each used by one call at a time, with a bounded queue in front.
 
-import { Client, Pool } from "undici";
+import { buildConnector, Client } from "undici";
 import { type ExchangeRequest, exchange } from "./exchange.ts";
 import { Slots } from "./slots.ts";
 import { UpstreamFailure, type UpstreamReply } from "./upstream.ts";
@@ -26,22 +25,28 @@ export interface UpstreamHostStats {
 export class UpstreamHost {
   readonly #origin: string;
   readonly #socketOptions: Client.Options;
-  readonly #pool: Pool;
+  readonly #connectionsMax: number;
+  /** As many as there are slots, at most. Each keeps a socket while it is used often enough, and connects anew after. */
+  readonly #clients = new Set<Client>();
+  /** Those that nobody uses, the one used last at the end: it is used next, so that the others' sockets time out. */
+  readonly #idle: Client[] = [];
   readonly #slots: Slots;
   #closing: Promise<void> | undefined;
 
   constructor(origin: string, options: UpstreamHostOptions) {
     this.#origin = origin;
+    this.#connectionsMax = options.connectionsMax;
+    const allowH2 = false; // undici re-sends what an HTTP/2 peer's GOAWAY left open; we decide what is sent again.
     this.#socketOptions = {
+      allowH2,
       pipelining: 1,
-      allowH2: false, // undici re-sends what an HTTP/2 peer's GOAWAY left open; we decide what is sent again.
-      connectTimeout: options.connectTimeoutMs,
+      // One for all: it remembers the TLS sessions that they resume.
+      connect: buildConnector({ allowH2, timeout: options.connectTimeoutMs }),
       keepAliveTimeout: options.keepAliveMs,
       keepAliveMaxTimeout: options.keepAliveMsMax,
       headersTimeout: 0, // Each exchange has a deadline of its own.
       bodyTimeout: 0,
     };
-    this.#pool = new Pool(origin, { ...this.#socketOptions, connections: options.connectionsMax });
     this.#slots = new Slots({ slotsMax: options.connectionsMax, queuedMax: options.queuedMax, name: origin });
   }
 
@@ -62,7 +67,7 @@ export class UpstreamHost {
 
   /** Over a kept-alive socket, or a new one where none is free. */
   send(request: ExchangeRequest): Promise<UpstreamReply> {
-    return exchange(this.#pool, request, () => this.#slots.release());
+    return this.#sendOver(this.#idle.pop() ?? this.#newClient(), request);
   }
 
   /**
@@ -71,18 +76,37 @@ export class UpstreamHost {
    * on the next).
    */
   sendFresh(request: ExchangeRequest): Promise<UpstreamReply> {
-    const client = new Client(this.#origin, this.#socketOptions);
-    return exchange(client, request, () => {
-      this.#slots.release();
-      void client.close();
-    });
+    // The caller's slot has no client yet, so that there is an idle one to make room.
+    if (this.#clients.size >= this.#connectionsMax) this.#discard(this.#idle.shift());
+    return this.#sendOver(this.#newClient(), request);
   }
 
   /** Turns away who waits, lets finish who is being served. */
   close(): Promise<void> {
     this.#slots.refuseAll(closedFailure());
-    this.#closing ??= this.#pool.close();
+    this.#closing ??= Promise.all([...this.#clients].map((client) => client.close())).then(() => {});
     return this.#closing;
+  }
+
+  #sendOver(client: Client, request: ExchangeRequest): Promise<UpstreamReply> {
+    return exchange(client, request, () => {
+      this.#idle.push(client);
+      this.#slots.release();
+    });
+  }
+
+  #newClient(): Client {
+    const client = new Client(this.#origin, this.#socketOptions);
+    this.#clients.add(client);
+    // A call that had its turn before we closed: what is sent over a closed client is refused.
+    if (this.#closing !== undefined) void client.close();
+    return client;
+  }
+
+  #discard(client: Client | undefined): void {
+    if (client === undefined) return;
+    this.#clients.delete(client);
+    void client.close();
   }
 }
 
