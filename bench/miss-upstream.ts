@@ -1,6 +1,6 @@
 /**
  * The upstream of bench/miss.ts: a DynamoDB that has one table and every item in it, and costs next to nothing: it reads off
- * the socket itself and answers GetItem and BatchGetItem with prepared bytes, after a latency if it is told one.
+ * the socket itself and answers GetItem with prepared bytes, after a latency if it is told one.
  */
 
 import { createServer, type Socket } from "node:net";
@@ -46,20 +46,8 @@ const described = reply(JSON.stringify(description));
 const bare = reply(`{"Item":${item}}`);
 const counted = reply(`{"ConsumedCapacity":${capacity},"Item":${item}}`);
 
-/** The items of a batch with the keys that were asked for, as DynamoDB gives them. */
-function batch(body: string): string {
-  const asked: { RequestItems: Record<string, { Keys: { pk: object; sk: object }[] }> } = JSON.parse(body);
-  const keys = asked.RequestItems[TABLE]?.Keys ?? [];
-  const items = keys.map(({ pk, sk }) => ({ ...orderAt(0), pk, sk }));
-  const units = [{ CapacityUnits: keys.length / 2, TableName: TABLE }];
-  return reply(
-    JSON.stringify({ ConsumedCapacity: units, Responses: { [TABLE]: items }, UnprocessedKeys: {} }),
-  );
-}
-
 function answerTo(head: string, body: string): string {
   if (head.includes(".DescribeTable")) return described;
-  if (head.includes(".BatchGetItem")) return batch(body);
   return body.includes("ReturnConsumedCapacity") ? counted : bare;
 }
 

@@ -133,6 +133,34 @@ test.each([
   expect(server.opened).toBe(2);
 });
 
+test("a socket that has to end takes nobody with it: writes that follow at once go out on new ones", async () => {
+  const server = await new Server().start();
+  server.onArrival = ({ answer }) => answer("connection: close");
+  const upstream = client(server, { connectionsMax: 2 });
+  const write = () => upstream.send({ ...read(), idempotent: false });
+  const replies = await Promise.all(Array.from({ length: 40 }, write));
+  expect(replies.every(({ status }) => status === 200)).toBe(true);
+  expect(server.opened).toBe(40);
+});
+
+test("a read that is given up frees its slot for a write at once, over a new socket", async () => {
+  const server = await new Server().start();
+  const upstream = client(server, { connectionsMax: 1 });
+  for (let round = 1; round <= 20; round += 1) {
+    const caller = new AbortController();
+    const given = expect(upstream.send({ ...read(), signal: caller.signal })).rejects.toThrow("left");
+    await expect.poll(() => server.waiting.length, { interval: 1 }).toBe(1);
+    server.waiting.length = 0;
+    const waiting = upstream.send({ ...read(), idempotent: false });
+    caller.abort();
+    await given;
+    await expect.poll(() => server.waiting.length, { interval: 1 }).toBe(1);
+    server.waiting.pop()?.answer();
+    expect((await waiting).status).toBe(200);
+    expect(server.pipelined).toBe(0);
+  }
+});
+
 test("what waits for credentials while the client closes is not sent", async () => {
   const server = await new Server().start();
   const { promise, resolve } = Promise.withResolvers<{ accessKeyId: string; secretAccessKey: string }>();
