@@ -5,9 +5,9 @@
 
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { orderAt } from "./data.ts";
+import { orderAt, TABLE } from "./data.ts";
 import { cpuSeconds } from "./processes.ts";
-import { prepare, workloads } from "./workloads.ts";
+import { Sender } from "./sdk-forms.ts";
 
 export interface MissJob {
   readonly url: string;
@@ -30,19 +30,17 @@ export interface MissResult {
 }
 
 const job: MissJob = JSON.parse(await text(process.stdin));
-const { GetItem } = workloads(1);
-const { hostname, port, host } = new URL(job.url);
+const { hostname, port } = new URL(job.url);
 let nextKey = job.firstKey;
 const replyBytes = JSON.stringify({ Item: orderAt(0) }).length;
 const bodyEnd = new RegExp(`content-length: ${replyBytes}\r\n`, "i");
 
 /** The request with a place for the key: keys have all the same length, so nothing else changes. */
 function template(): readonly [string, string] {
-  const { headers, body } = prepare(GetItem, 0, false);
-  const lines = Object.entries({ Host: host, ...headers, "content-length": String(body.length) });
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const whole = `POST / HTTP/1.1\r\n${head}\r\n${body}`;
-  const [before = "", after = ""] = whole.split(orderAt(0).pk.S);
+  const { pk, sk } = orderAt(0);
+  const asked = { operation: "GetItem", input: { TableName: TABLE, Key: { pk, sk } } };
+  const whole = new Sender(job.url).bytes("javascript", asked).toString("latin1");
+  const [before = "", after = ""] = whole.split(pk.S);
   return [before, after];
 }
 const [before, after] = template();
