@@ -17,7 +17,7 @@ export const pageItems = 25;
 export const pageItemBytes = 300;
 /** Partitions of which the stream tells, in turn: others than those that anybody reads. */
 const changedPartitions = 100_000;
-const changedItemBytes = 300;
+export const changedItemBytes = 300;
 /** API_streams_GetRecords: the most records in one answer. */
 const recordsMax = 1000;
 const shard = "shardId-00000000000000000001-0000abcd";
@@ -46,7 +46,7 @@ export function itemText(pk: string, sk: string): string | undefined {
   return `${head}${"n".repeat(Math.max(0, Number(sk) - head.length - 3))}"}}`;
 }
 
-function description(table: string): object {
+export function description(table: string): object {
   const keys = [
     ["pk", "HASH"],
     ["sk", "RANGE"],
