@@ -15,7 +15,9 @@ export interface ScaleJob {
   /** The number of the first such item. */
   readonly firstFresh: number;
   readonly seed: number;
+  /** Of one round of warming up: there are more until there were so many replies, ten at most. */
   readonly warmSeconds: number;
+  readonly warmReplies: number;
   readonly closedSeconds: number;
   /** At half of the throughput that was just measured; 0 = not at all. */
   readonly rateSeconds: number;

@@ -7,6 +7,7 @@ import { Replay } from "./replay.ts";
 import { frames, keyOf, type ScaleJob, type ScaleResult } from "./scale-job.ts";
 
 const rateShare = 0.5;
+const warmRoundsMax = 10;
 
 const job: ScaleJob = JSON.parse(await text(process.stdin));
 const sdkFrames = frames(job);
@@ -27,13 +28,19 @@ const replay = new Replay({
   serverCpuSeconds: () => cpuSeconds(job.pids),
 });
 await replay.open();
-const warm = await replay.closed(job.warmSeconds);
+let [warmReplies, warmFailures, rounds] = [0, 0, 0];
+do {
+  const warm = await replay.closed(job.warmSeconds);
+  warmReplies += warm.replies;
+  warmFailures += warm.failures;
+  rounds += 1;
+} while (warmReplies < job.warmReplies && rounds < warmRoundsMax);
 const closed = await replay.closed(job.closedSeconds);
 const perSecond = (closed.replies / closed.seconds) * rateShare;
 const rated = job.rateSeconds > 0 ? await replay.atRate(perSecond, job.rateSeconds) : undefined;
 replay.close();
 const result: ScaleResult = {
-  closed: { ...closed, failures: warm.failures + closed.failures },
+  closed: { ...closed, failures: warmFailures + closed.failures },
   rated,
   fresh,
 };

@@ -35,8 +35,8 @@ export interface ScaleOutcome {
 const warmShare = 0.4;
 /** Files that a process needs beside its connections. */
 const filesBeside = 200;
-/** A proxy's first load, until its code is compiled. */
-const firstWarmSeconds = 3;
+/** Of a proxy's first load: until then its code is not compiled to the end. */
+const firstReplies = 100_000;
 /** By which the share of hits may differ from the wanted one. */
 const hitShareSlack = 0.02;
 
@@ -95,7 +95,8 @@ async function measurePoint(
     ...{ connections, hitShare, url: proxy.url, pids: proxy.pids, seed: repeat + 1 },
     ...{ table: server.table, entries: server.entries, itemBytes: server.itemBytes },
     firstFresh: nextFresh,
-    warmSeconds: isFirst && !quick ? firstWarmSeconds : seconds * warmShare,
+    warmSeconds: seconds * warmShare,
+    warmReplies: isFirst && !quick ? firstReplies : 0,
     closedSeconds: seconds,
     rateSeconds: seconds,
   });

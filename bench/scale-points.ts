@@ -29,7 +29,8 @@ export const factors = {
   size: "bytes of an item",
   connections: "connections",
   hits: "share of hits",
-  workers: "workers, on two cores that the load uses too",
+  workers: "workers, all on one core",
+  cores: "workers, on two cores that the load uses too",
   changes: "records of a stream a second",
 } as const;
 export type Factor = keyof typeof factors;
@@ -78,15 +79,17 @@ export const points: readonly Point[] = [
       hitShare,
     }),
   ),
-  ...[1, 2].map(
-    (workers): Point => ({
-      ...base,
-      factor: "workers",
-      label: whole(workers),
-      server: { ...base.server, workers, cores: "any" },
-      // As many for each thread: with fewer, each would wake up for less.
-      connections: workers * base.connections,
-    }),
+  ...(["one", "any"] as const).flatMap((cores) =>
+    [1, 2].map(
+      (workers): Point => ({
+        ...base,
+        factor: cores === "one" ? "workers" : "cores",
+        label: whole(workers),
+        server: { ...base.server, workers, cores },
+        // As many for each thread: with fewer, each would wake up for less.
+        connections: workers * base.connections,
+      }),
+    ),
   ),
   ...[0, 10_000].map(
     (changes): Point => ({
