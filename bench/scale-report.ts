@@ -138,8 +138,22 @@ const legend = `Throughput: every connection sends its next request when it has 
 random at half of that rate, and their time counts from the moment at which they were due. Medians of the repeats, with
 (min–max). "busy" is the share of a core that the proxy and the load used while throughput was measured. Base: 10,000 entries of
 300 bytes, 32 connections (for each worker), all hits, one worker. The proxy has one core, the load and the upstream the other;
-but in the curve of "two cores" the proxy has both, and shares one with the load: there only the CPU time says something. In no
-row does throughput say much where neither was busy: something else was using the machine.`;
+but in the curve of "two cores" the proxy has both, and shares one with the load: there only the CPU time says something.`;
+
+/** Below this share of its core neither was the limit. */
+const busyMin = 0.8;
+
+function warning(curves: readonly ScaleFigures[]): string[] {
+  const idle = curves.filter(
+    ({ serverBusy, loadBusy }) => serverBusy && Math.max(serverBusy.median, loadBusy.median) < busyMin,
+  );
+  if (idle.length === 0) return [];
+  return [
+    `In ${idle.length} of ${curves.length} rows neither the proxy nor the load used ${busyMin * 100} % of a core. With one connection ` +
+      "and with large items that is how it is; elsewhere something else used the machine, and neither throughput nor " +
+      "latencies of these rows are to be quoted.",
+  ];
+}
 
 const columns: readonly (readonly [
   title: string,
@@ -163,6 +177,7 @@ export function scaleMarkdown(report: ScaleReport): string {
       .map(([name, value]) => `${name} ${value}`)
       .join(" · "),
     legend,
+    ...warning(curves),
   ];
   for (const [factor, title] of Object.entries(factors)) {
     const rows = curves.filter((row) => row.factor === factor);
