@@ -163,7 +163,9 @@ async function startSubject(settings: readonly string[], preload: string | undef
       child.send(ask);
       return message<Used>(child);
     },
-    end: () => child.disconnect(),
+    end: () => {
+      if (child.connected) child.disconnect();
+    },
   };
 }
 

@@ -149,9 +149,9 @@ function warning(curves: readonly ScaleFigures[]): string[] {
   );
   if (idle.length === 0) return [];
   return [
-    `In ${idle.length} of ${curves.length} rows neither the proxy nor the load used ${busyMin * 100} % of a core. With one connection ` +
-      "and with large items that is how it is; elsewhere something else used the machine, and neither throughput nor " +
-      "latencies of these rows are to be quoted.",
+    `In ${idle.length} of ${curves.length} rows neither the proxy nor the load used ${busyMin * 100} % of a core. With one ` +
+      "connection and with large items that is how it is;\nelsewhere something else used the machine, and neither throughput " +
+      "nor latencies of these rows are to be quoted.",
   ];
 }
 
