@@ -1,7 +1,7 @@
 /** What the load process of the scale curves is told and what it answers, and the requests that it sends. */
 
 import { sdks } from "../test/support/sdk-requests.ts";
-import type { Phase } from "./replay.ts";
+import type { Phase } from "./scale-replay.ts";
 
 export interface ScaleJob {
   readonly url: string;

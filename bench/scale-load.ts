@@ -3,7 +3,7 @@
 import { text } from "node:stream/consumers";
 import { cpuSeconds } from "./processes.ts";
 import { seeded, zipfian } from "./random.ts";
-import { Replay } from "./replay.ts";
+import { Replay } from "./scale-replay.ts";
 import { frames, keyOf, type ScaleJob, type ScaleResult } from "./scale-job.ts";
 
 const rateShare = 0.5;

@@ -1,8 +1,8 @@
-/** The load of bench/replay.ts: what it counts as a reply, as a failure, and how long it says that replies took. */
+/** The load of bench/scale-replay.ts: what it counts as a reply, as a failure, and how long it says that replies took. */
 
 import { createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { Replay } from "../../bench/replay.ts";
+import { Replay } from "../../bench/scale-replay.ts";
 
 const ends: (() => void)[] = [];
 afterEach(() => {
