@@ -36,6 +36,8 @@ export interface ShardStart {
 
 /** Record times are rounded down to the second. */
 const roundingMs = 1_000;
+/** Records applied before requests are answered in between: a page has up to 1,000, of about 10 µs each. */
+export const recordsInTurnMax = 100;
 
 export class ShardReader {
   readonly shardId: string;
@@ -143,7 +145,8 @@ export class ShardReader {
     recorder.poll?.(page.records.length > 0 ? "records" : "empty");
     let newestAtMs: number | undefined;
     let flushed = false;
-    for (const record of page.records) {
+    for (const [at, record] of page.records.entries()) {
+      if (at > 0 && at % recordsInTurnMax === 0) await settings.sleep(0, signal);
       if (signal.aborted) break;
       const change = recordChange(record, schema);
       if (change === undefined) {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { recordsInTurnMax } from "../../src/invalidation/shard-reader.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { keyText, until } from "../support/followed-stream.ts";
 import { StreamModel } from "../support/stream-model.ts";
@@ -67,6 +68,29 @@ describe("the pace", () => {
     );
     expect(Math.max(...waits.all().slice(again))).toBeLessThan(250);
     expect(waits.all().length - again).toBeGreaterThanOrEqual(pagesLeft - 1);
+  });
+
+  it("leaves room for requests while a full page is applied", async () => {
+    const model = new StreamModel();
+    let [applied, inTurn, inTurnMost] = [0, 0, 0];
+    const apply = (): void => {
+      if (inTurn === 0)
+        setImmediate(() => {
+          inTurnMost = Math.max(inTurnMost, inTurn);
+          inTurn = 0;
+        });
+      inTurn += 1;
+      applied += 1;
+    };
+    const { follower, put } = scenario.follow(model, { ...usual, sink: { apply, flush: () => {} } });
+    await follower.start();
+    for (let n = 0; n < 1_000; n++) put(`n${n}`);
+    await until(
+      () => applied === 1_000,
+      () => applied,
+    );
+    await sleep(1);
+    expect(inTurnMost).toBe(recordsInTurnMax);
   });
 
   it("is set by throttling answers for a while", async () => {
