@@ -17,8 +17,13 @@ export const serverCore = 0;
 export const loadCore = 1;
 
 /** A command that runs Node on a core, from a folder without settings and without settings in the environment. */
-export function startNode(core: number, script: string, parameters: readonly string[]): ChildProcess {
-  const node = [process.execPath, path.join(root, script), ...parameters];
+export function startNode(
+  core: number,
+  script: string,
+  parameters: readonly string[],
+  flags: readonly string[] = [],
+): ChildProcess {
+  const node = [process.execPath, ...flags, path.join(root, script), ...parameters];
   const [command = "", ...rest] = pinned ? ["taskset", "-c", String(core), ...node] : node;
   const environment = Object.entries(process.env).filter(
     ([name]) => !/^(DYNATIER_|AWS_|NODE_OPTIONS$)/.test(name),

@@ -10,6 +10,8 @@ const segmentBytesMax = 262_144;
 const segmentBytesMin = 1_024;
 /** So many segments at least, unless they would be too small. */
 const segmentsMin = 32;
+/** The last bytes of a segment are not used: with the allocator's head it then takes whole pages, not one more. */
+const marginBytes = 64;
 /** Places are 32 bits: 32 GiB of segments. */
 const placesMax = 2 ** 32;
 /** The objects of a segment beside its bytes, on both sides of V8's heap. */
@@ -25,8 +27,11 @@ export interface Segment extends Memory {
 }
 
 export class SegmentLog {
+  /** The room in one segment. */
   readonly segmentBytes: number;
   readonly segmentUnits: number;
+  /** Units from one segment's first place to the next one's: a power of two. */
+  readonly #stride: number;
   readonly #shift: number;
   /** By number, from 1, so that 0 is no place. */
   readonly #segments: (Segment | undefined)[] = [undefined];
@@ -39,14 +44,16 @@ export class SegmentLog {
   /** @param bytesMax bound of everything that is cached */
   constructor(bytesMax: number) {
     const wished = 2 ** Math.floor(Math.log2(bytesMax / segmentsMin));
-    this.segmentBytes = Math.max(segmentBytesMin, Math.min(segmentBytesMax, wished));
+    const bytes = Math.max(segmentBytesMin, Math.min(segmentBytesMax, wished));
+    this.#stride = bytes / unitBytes;
+    this.#shift = Math.log2(this.#stride);
+    this.segmentBytes = bytes - marginBytes;
     this.segmentUnits = this.segmentBytes / unitBytes;
-    this.#shift = Math.log2(this.segmentUnits);
   }
 
   /** The memory that one more takes. */
   get costBytes(): number {
-    return this.segmentBytes + objectsBytes;
+    return this.segmentBytes + marginBytes + objectsBytes;
   }
 
   /** The memory that all of them take. */
@@ -82,7 +89,7 @@ export class SegmentLog {
   release(): boolean {
     const segment = this.#spare.pop();
     if (segment === undefined) return false;
-    const number = segment.base / this.segmentUnits;
+    const number = segment.base / this.#stride;
     this.#segments[number] = undefined;
     this.#freeNumbers.push(number);
     return true;
@@ -113,7 +120,7 @@ export class SegmentLog {
 
   #create(): Segment | undefined {
     const number = this.#freeNumbers.pop() ?? this.#segments.length;
-    const base = number * this.segmentUnits;
+    const base = number * this.#stride;
     if (base >= placesMax) return undefined;
     const memory = new ArrayBuffer(this.segmentBytes);
     const segment: Segment = {
