@@ -18,9 +18,17 @@ export const loadCore = 1;
 
 export const python = "python3";
 
-/** Runs one of our scripts on a core. */
-export function startNode(core: number, script: string, parameters: readonly string[]): ChildProcess {
-  return startProgram(core, [process.execPath, path.join(root, script), ...parameters]);
+/**
+ * Runs one of our scripts on a core.
+ * @param flags Node's own
+ */
+export function startNode(
+  core: number,
+  script: string,
+  parameters: readonly string[],
+  flags: readonly string[] = [],
+): ChildProcess {
+  return startProgram(core, [process.execPath, ...flags, path.join(root, script), ...parameters]);
 }
 
 /** Runs a program on a core, from a folder without settings and without settings in the environment. */

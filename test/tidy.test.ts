@@ -71,7 +71,6 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   "@aws-sdk/credential-providers": ["src/upstream/"],
   dynalite: ["src/upstream/embedded.ts", "src/upstream/dynalite.d.ts"],
   ioredis: ["src/redis/"],
-  "lru-cache": ["src/cache/memory-tier.ts"],
   "prom-client": ["src/metrics/"],
   pino: ["src/util/log.ts"],
   yaml: ["src/config/"],

@@ -1,8 +1,8 @@
-/** L1: answers in this process' memory, bounded by bytes, least recently used out first. All of it is synchronous. */
+/** L1: answers in this process' memory, bounded by bytes: what makes them valid. All of it is synchronous. */
 
-import { LRUCache } from "lru-cache";
 import type { Clock } from "../util/clock.ts";
 import type { VersionClock } from "./coherence.ts";
+import { EntryStore } from "./entry-store.ts";
 import type {
   CacheEntry,
   CacheKey,
@@ -26,16 +26,6 @@ export interface MemoryTierOptions {
   readonly bytesMax: number;
   /** A larger entry is not stored. */
   readonly entryBytesMax: number;
-}
-
-/** What an entry costs beyond its body and key: map slot, list links, objects, typed-array head (docs/decisions/0006). */
-export const entryOverheadBytes = 900;
-
-interface Stored {
-  readonly entry: CacheEntry;
-  readonly stamp: number;
-  /** A bound of its own, below the reader's; undefined = none. */
-  readonly ageMsMax: number | undefined;
 }
 
 /** The same promises as everywhere, kept at once. */
@@ -63,34 +53,26 @@ export class MemoryTier implements CacheTier {
   readonly #clock: Clock;
   readonly #bytesMax: number;
   readonly #entryBytesMax: number;
-  readonly #entries: LRUCache<CacheKey, Stored>;
-  #evictions = 0;
-  #evictedBytes = 0;
+  #store: EntryStore;
 
   constructor(options: MemoryTierOptions) {
     this.#versions = options.versions;
     this.#clock = options.clock;
     this.#bytesMax = options.bytesMax;
     this.#entryBytesMax = Math.min(options.entryBytesMax, options.bytesMax);
-    this.#entries = new LRUCache<CacheKey, Stored>({
-      maxSize: options.bytesMax,
-      sizeCalculation: sizeOf,
-      dispose: (stored, key, reason) => {
-        if (reason !== "evict") return;
-        this.#evictions += 1;
-        this.#evictedBytes += sizeOf(stored, key);
-      },
-    });
+    this.#store = this.#emptyStore();
   }
 
   lookup(key: CacheKey, tags: readonly Tag[], options: LookupOptions): MemoryLookup {
     // No await may ever stand between the stamp and the check.
     const stamp = this.#versions.stamp(tags);
-    const stored = this.#entries.get(key);
-    if (stored !== undefined) {
-      if (stored.stamp !== stamp) this.#entries.delete(key);
-      else if (this.#clock.nowMs() - stored.entry.readAtMs < ageMsMax(stored, options)) {
-        return { entry: stored.entry, tier: "memory" };
+    const store = this.#store;
+    const place = store.find(key);
+    if (place !== 0) {
+      if (store.stampOf(place) !== stamp) store.remove(place);
+      else if (this.#clock.nowMs() - store.readAtMs(place) < this.#ageMsMax(place, options)) {
+        store.visit(place);
+        return { entry: store.entry(place), tier: "memory" };
       }
     }
     return { lease: this.#lease(key, tags, stamp, options.settleMs) };
@@ -123,14 +105,15 @@ export class MemoryTier implements CacheTier {
     changed: readonly TagRef[],
   ): boolean {
     const stamp = this.#versions.stamp(tags);
-    const stored = this.#entries.peek(key);
-    if (stored === undefined || stored.stamp !== stamp || !shows(stored.entry)) return false;
+    const store = this.#store;
+    const place = store.find(key);
+    if (place === 0 || store.stampOf(place) !== stamp || !shows(store.entry(place))) return false;
     // It will be gone soon, and what another tier has in its place may be older than what was just seen.
-    if (stored.ageMsMax !== undefined) return false;
+    if (store.ageMsMax(place) !== undefined) return false;
     this.#versions.bump(changed);
     const expected = stamp + this.#versions.stepOf(changed, tags);
     // Another thread may have bumped in between (shared versions): then the entry dies with the old stamp.
-    if (this.#versions.stamp(tags) === expected) this.#put(key, stored.entry, expected);
+    if (this.#versions.stamp(tags) === expected) store.restamp(place, expected);
     return true;
   }
 
@@ -149,17 +132,15 @@ export class MemoryTier implements CacheTier {
   }
 
   stats(): MemoryTierStats {
-    return {
-      bytes: this.#entries.calculatedSize,
-      bytesMax: this.#bytesMax,
-      entries: this.#entries.size,
-      evictions: this.#evictions,
-      evictedBytes: this.#evictedBytes,
-    };
+    return { ...this.#store.counts(), bytesMax: this.#bytesMax };
   }
 
   async close(): Promise<void> {
-    this.#entries.clear();
+    this.#store = this.#emptyStore();
+  }
+
+  #emptyStore(): EntryStore {
+    return new EntryStore(this.#bytesMax, this.#entryBytesMax);
   }
 
   #lease(key: CacheKey, tags: readonly Tag[], stamp: number, settleMs: number): MemoryLease {
@@ -178,13 +159,13 @@ export class MemoryTier implements CacheTier {
   }
 
   #put(key: CacheKey, entry: CacheEntry, stamp: number, ageMsMax?: number): FillOutcome {
-    const stored = { entry, stamp, ageMsMax };
-    if (sizeOf(stored, key) > this.#entryBytesMax) {
-      this.#entries.delete(key);
-      return "too_large";
-    }
-    this.#entries.set(key, stored);
-    return "stored";
+    return this.#store.put(key, entry, stamp, ageMsMax) ? "stored" : "too_large";
+  }
+
+  #ageMsMax(place: number, options: LookupOptions): number {
+    const bound = this.#store.isNegative(place) ? options.negativeAgeMsMax : options.ageMsMax;
+    const own = this.#store.ageMsMax(place);
+    return own !== undefined && own < bound ? own : bound;
   }
 }
 
@@ -203,13 +184,4 @@ export function ownWriteLease(
     release: () => {},
     store: (key, entry) => leases.get(key)?.store(entry, changed) ?? "stale_lease",
   };
-}
-
-function ageMsMax({ entry, ageMsMax: own }: Stored, options: LookupOptions): number {
-  const bound = entry.negative ? options.negativeAgeMsMax : options.ageMsMax;
-  return own !== undefined && own < bound ? own : bound;
-}
-
-function sizeOf(stored: Stored, key: CacheKey): number {
-  return stored.entry.body.byteLength + key.length + entryOverheadBytes;
 }

@@ -43,7 +43,7 @@ export interface TableSchema {
   readonly partitionKey: KeyAttribute;
   readonly sortKey: KeyAttribute | undefined;
   readonly indexes: ReadonlyMap<string, IndexSchema>;
-  /** Differs when the table was deleted and created again, or its keys or indexes changed. */
+  /** One table's at one time: differs from other tables', and when it was made anew or its keys or indexes changed. */
   readonly fingerprint: string;
   readonly streamArn: string | undefined;
 }

@@ -57,11 +57,11 @@ export interface QueryPlan {
 }
 
 /**
- * The key of an entry names the table's incarnation too: another incarnation has other keys and so other tags, and
- * stamps can only be compared over the same tags.
+ * The key of an entry names the table by its fingerprint, which is short, and another one for each incarnation: another
+ * incarnation has other keys and so other tags, and stamps can only be compared over the same tags.
  */
-function cacheKey(kind: string, schema: TableSchema, rest: string): CacheKey {
-  return `${kind}\0${schema.tableId}\0${schema.fingerprint}\0${rest}` as CacheKey;
+function cacheKey(kind: string, { fingerprint }: TableSchema, rest: string): CacheKey {
+  return `${kind}\0${fingerprint}\0${rest}` as CacheKey;
 }
 
 /** Whether this key names an item, and not a page. */

@@ -1,6 +1,6 @@
 // From a DescribeTable reply to what the cache must know of a table. Pure.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   type IndexSchema,
   type Input,
@@ -33,10 +33,11 @@ export function tableSchemaOf(body: Uint8Array): TableSchema | undefined {
   const [partitionKey, anotherPartitionKey] = keys.partitionKey;
   const [sortKey, anotherSortKey] = keys.sortKey;
   if (partitionKey === undefined || anotherPartitionKey || anotherSortKey) return undefined;
-  const identity = [table.TableId, table.CreationDateTime, keys];
+  const tableId = text(table.TableArn) ?? TableName;
+  const identity = [tableId, table.TableId, table.CreationDateTime, keys];
   return {
     TableName,
-    tableId: text(table.TableArn) ?? TableName,
+    tableId,
     partitionKey,
     sortKey,
     indexes: new Map(indexes.map(({ schema }) => [schema.IndexName, schema])),
@@ -132,6 +133,7 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** 128 bits: no two tables have the same, and it is part of every cache key. */
 function digest(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("base64url");
+  return hash("sha256", JSON.stringify(value), "buffer").toString("base64url", 0, 16);
 }

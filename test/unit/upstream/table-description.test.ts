@@ -92,6 +92,7 @@ test("what the fingerprint tells apart, and what it does not", () => {
     gsi(key("ab", "HASH"), { IndexName: "h" }),
     gsi(key("ab", "HASH"), { Projection: { ProjectionType: "KEYS_ONLY" } }),
     { ...gsi(key("ab", "HASH")), TableId: "id-2" },
+    { ...gsi(key("ab", "HASH")), TableArn: "arn:aws:dynamodb:eu-west-1:123456789012:table/u" },
     { ...gsi(key("ab", "HASH")), CreationDateTime: 1_700_000_001 },
     {
       ...gsi(key("ab", "HASH")),
