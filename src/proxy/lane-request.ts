@@ -155,12 +155,13 @@ export class LaneRequest implements RequestParts {
       const nameStart = at;
       while (at < limit && inName[bytes[at]!] === 1) at += 1;
       const nameEnd = at;
-      const [first, second] = nameEnd === nameStart ? [CR, LF] : [COLON, SPACE];
-      if (at < limit && bytes[at] !== first) return FOREIGN;
+      // A line without a name is the empty one that ends the head.
+      const isEnd = nameEnd === nameStart;
+      if (at < limit && bytes[at] !== (isEnd ? CR : COLON)) return FOREIGN;
       if (at + 1 >= limit) return this.#mayGoOn(nameStart, nameEnd, limit, limit) ? outOf : FOREIGN;
-      if (bytes[at + 1] !== second) return FOREIGN;
+      if (bytes[at + 1] !== (isEnd ? LF : SPACE)) return FOREIGN;
       at += 2;
-      if (nameEnd === nameStart) return this.#complete(from, at);
+      if (isEnd) return this.#complete(from, at);
       const valueStart = at;
       while (at < limit && bytes[at]! >= SPACE && bytes[at]! < 0x7f) at += 1;
       if (at < limit && bytes[at] !== CR) return FOREIGN;

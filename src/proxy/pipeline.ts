@@ -15,10 +15,10 @@ import { bypasses } from "./bypass.ts";
 import type { Call, MaybePromise, Reply } from "./call.ts";
 import type { Deps } from "./deps.ts";
 import { wireError } from "./failures.ts";
-import { itemReadable } from "./item-read.ts";
+import { ItemReadable } from "./item-read.ts";
 import { type OperationClass, type OperationRow, operations } from "./operations.ts";
 import { planGetItem, planQuery } from "./plan.ts";
-import { queryReadable } from "./query-read.ts";
+import { QueryReadable } from "./query-read.ts";
 import { readBatch } from "./read-batch.ts";
 import { readThrough } from "./read-through.ts";
 import { consumedUnits, passedOn, refused } from "./reply.ts";
@@ -68,33 +68,37 @@ function ambiguity(call: Call): string | undefined {
 }
 
 function readItem(call: Call, input: Input, _row: OperationRow, deps: Deps): MaybePromise<Reply> {
-  return withTable(call, input, deps, (schema) => {
-    const rule = deps.ruleFor(schema.TableName);
-    if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
-    if (rule.itemTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
-    if (input.ConsistentRead === true) return strongGet(call, input, schema, rule, deps);
-    if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
-    const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
-    if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
-    const plan = planGetItem(input, schema, rule);
-    if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-    return readThrough(call, itemReadable(input, plan, ageMsMax), deps);
-  });
+  return withTable(call, input, deps, readItemOf);
+}
+
+function readItemOf(call: Call, input: Input, schema: TableSchema, deps: Deps): MaybePromise<Reply> {
+  const rule = deps.ruleFor(schema.TableName);
+  if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
+  if (rule.itemTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
+  if (input.ConsistentRead === true) return strongGet(call, input, schema, rule, deps);
+  if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
+  const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
+  if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
+  const plan = planGetItem(input, schema, rule);
+  if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
+  return readThrough(call, new ItemReadable(input, plan, ageMsMax), deps);
 }
 
 function readQuery(call: Call, input: Input, _row: OperationRow, deps: Deps): MaybePromise<Reply> {
-  return withTable(call, input, deps, (schema) => {
-    const rule = deps.ruleFor(schema.TableName);
-    if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
-    if (rule.queryTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
-    if (input.ConsistentRead === true) return pass(call, deps, "consistent-read", schema.TableName);
-    if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
-    const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
-    if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
-    const plan = planQuery(call.operation === "Scan" ? "Scan" : "Query", input, schema, rule);
-    if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-    return readThrough(call, queryReadable(input, plan, ageMsMax), deps);
-  });
+  return withTable(call, input, deps, readQueryOf);
+}
+
+function readQueryOf(call: Call, input: Input, schema: TableSchema, deps: Deps): MaybePromise<Reply> {
+  const rule = deps.ruleFor(schema.TableName);
+  if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
+  if (rule.queryTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
+  if (input.ConsistentRead === true) return pass(call, deps, "consistent-read", schema.TableName);
+  if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
+  const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
+  if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
+  const plan = planQuery(call.operation === "Scan" ? "Scan" : "Query", input, schema, rule);
+  if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
+  return readThrough(call, new QueryReadable(input, plan, ageMsMax), deps);
 }
 
 async function readItems(call: Call, input: Input, row: OperationRow, deps: Deps): Promise<Reply> {
@@ -193,14 +197,14 @@ function withTable(
   call: Call,
   input: Input,
   deps: Deps,
-  then: (schema: TableSchema) => MaybePromise<Reply>,
+  then: (call: Call, input: Input, schema: TableSchema, deps: Deps) => MaybePromise<Reply>,
 ): MaybePromise<Reply> {
   const { TableName } = input;
   if (typeof TableName !== "string") return pass(call, deps, "unproven-request");
-  const go = (schema: TableSchema | undefined) =>
-    schema === undefined ? pass(call, deps, "no-schema") : then(schema);
   const schema = deps.schemas.schema(TableName, call.deadlineAtMs);
-  return schema instanceof Promise ? schema.then(go) : go(schema);
+  if (schema instanceof Promise)
+    return schema.then((found) => (found ? then(call, input, found, deps) : pass(call, deps, "no-schema")));
+  return schema ? then(call, input, schema, deps) : pass(call, deps, "no-schema");
 }
 
 async function tablesOf(references: readonly string[], call: Call, deps: Deps): Promise<Tables> {
