@@ -5,7 +5,7 @@ import type { CacheEntry, CacheKey, LookupOptions, Tag } from "../cache/tier.ts"
 import type { ResolvedRule } from "../config/table-rules.ts";
 import { project } from "../dynamodb/expression/projection.ts";
 import { parseReply, toBytes } from "../dynamodb/json-codec.ts";
-import { memberSlices, withMember } from "../dynamodb/json-slices.ts";
+import { memberSlices, type Slice, withMember } from "../dynamodb/json-slices.ts";
 import { type Input, type Item, isObject, type TableSchema } from "../dynamodb/model.ts";
 import type { UpstreamReply } from "../upstream/upstream.ts";
 import { ownBytes } from "../util/own-bytes.ts";
@@ -84,7 +84,13 @@ export function itemEntry(item: Uint8Array | undefined, readAtMs: number, units:
 
 /** The bytes of the item's JSON in an entry's body; undefined for a negative entry. */
 export function itemBytes(entry: CacheEntry): Uint8Array | undefined {
-  return entry.negative ? undefined : entry.body.subarray(itemPrefix.byteLength, entry.body.byteLength - 1);
+  const slice = itemSlice(entry);
+  return slice && entry.body.subarray(slice.start, slice.end);
+}
+
+/** Where the item's JSON stands in an entry's body; undefined for a negative entry. */
+export function itemSlice({ negative, body }: CacheEntry): Slice | undefined {
+  return negative ? undefined : { start: itemPrefix.byteLength, end: body.byteLength - closing.byteLength };
 }
 
 function itemReply(input: Input, plan: GetItemPlan, entry: CacheEntry, how: Answered): Reply {

@@ -12,7 +12,7 @@ import type { Reason } from "../metrics/outcome.ts";
 import { UpstreamFailure } from "../upstream/upstream.ts";
 import { planBatchGet } from "./batch-plan.ts";
 import { bypasses } from "./bypass.ts";
-import type { Call, MaybePromise, Reply } from "./call.ts";
+import { type Call, type MaybePromise, type Reply, together } from "./call.ts";
 import type { Deps } from "./deps.ts";
 import { wireError } from "./failures.ts";
 import { ItemReadable } from "./item-read.ts";
@@ -101,9 +101,13 @@ function readQueryOf(call: Call, input: Input, schema: TableSchema, deps: Deps):
   return readThrough(call, new QueryReadable(input, plan, ageMsMax), deps);
 }
 
-async function readItems(call: Call, input: Input, row: OperationRow, deps: Deps): Promise<Reply> {
-  const plan = planBatchGet(input, await tablesOf(row.tables(input), call, deps));
-  return plan === undefined ? pass(call, deps, "unproven-request") : readBatch(call, plan, deps);
+function readItems(call: Call, input: Input, row: OperationRow, deps: Deps): MaybePromise<Reply> {
+  const tables = tablesOf(row.tables(input), call, deps);
+  const read = (known: Tables): MaybePromise<Reply> => {
+    const plan = planBatchGet(input, known);
+    return plan === undefined ? pass(call, deps, "unproven-request") : readBatch(call, plan, deps);
+  };
+  return tables instanceof Promise ? tables.then(read) : read(tables);
 }
 
 async function readTransaction(call: Call, input: Input, row: OperationRow, deps: Deps): Promise<Reply> {
@@ -207,10 +211,15 @@ function withTable(
   return schema ? then(call, input, schema, deps) : pass(call, deps, "no-schema");
 }
 
-async function tablesOf(references: readonly string[], call: Call, deps: Deps): Promise<Tables> {
-  const entries = references.map(async (reference) => {
-    const schema = await deps.schemas.schema(reference, call.deadlineAtMs);
-    return [reference, schema && { schema, rule: deps.ruleFor(schema.TableName) }] as const;
-  });
-  return new Map(await Promise.all(entries));
+/** The tables that a call names, at once where all of them are known. */
+function tablesOf(references: readonly string[], call: Call, deps: Deps): MaybePromise<Tables> {
+  const schemas = together(references.map((reference) => deps.schemas.schema(reference, call.deadlineAtMs)));
+  const withRules = (known: readonly (TableSchema | undefined)[]): Tables =>
+    new Map(
+      known.map((schema, at) => [
+        references[at]!,
+        schema && { schema, rule: deps.ruleFor(schema.TableName) },
+      ]),
+    );
+  return schemas instanceof Promise ? schemas.then(withRules) : withRules(schemas);
 }
