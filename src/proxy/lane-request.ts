@@ -122,10 +122,15 @@ export class LaneRequest implements RequestParts {
 
   get rawHeaders(): string[] {
     const head = this.#bytes.toString("latin1", this.#headersStart, this.#bodyStart - 2 * lineEndBytes);
-    return head.split("\r\n").flatMap((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 2)];
-    });
+    const headers: string[] = [];
+    for (let at = 0; at < head.length; ) {
+      const colon = head.indexOf(":", at);
+      const end = head.indexOf("\r", colon);
+      const lineEnd = end < 0 ? head.length : end;
+      headers.push(head.slice(at, colon), head.slice(colon + 2, lineEnd));
+      at = lineEnd + lineEndBytes;
+    }
+    return headers;
   }
 
   get cacheControl(): string | undefined {
