@@ -59,10 +59,11 @@ export function batchBody(
 }
 
 const opening = Buffer.from('{"Responses":{');
-const comma = Buffer.from(",");
+const COMMA = 0x2c;
+const comma = Buffer.of(COMMA);
 const closing = Buffer.from("]");
 
-/** What a body is made of; each byte is copied once, and no item gets a view of its own. */
+/** What a body is made of; each byte is copied once. */
 class Pieces {
   byteLength = 0;
   readonly #sources: Uint8Array[] = [];
@@ -83,9 +84,13 @@ class Pieces {
   joined(): Uint8Array {
     const bytes = Buffer.allocUnsafe(this.byteLength);
     let at = 0;
-    for (const [index, source] of this.#sources.entries()) {
-      const [start, end] = [this.#starts[index]!, this.#ends[index]!];
-      Buffer.prototype.copy.call(source, bytes, at, start, end);
+    for (let index = 0; index < this.#sources.length; index += 1) {
+      const source = this.#sources[index]!;
+      const start = this.#starts[index]!;
+      const end = this.#ends[index]!;
+      // Half of the pieces are commas, for which a call costs more than the byte.
+      if (source === comma) bytes[at] = COMMA;
+      else bytes.set(source.subarray(start, end), at);
       at += end - start;
     }
     return bytes;
