@@ -11,6 +11,9 @@ export class SignedHeaders {
   readonly text: string;
   readonly #names: readonly string[];
   readonly #places: ReadonlyMap<string, number>;
+  /** The names of the request before, and their places: a client sends its headers in one order and spelling. */
+  readonly #lastNames: string[] = [];
+  readonly #lastPlaces: (number | undefined)[] = [];
 
   /** @throws InvalidSignatureException if host is not among the names, or they are not sorted lower-case names */
   constructor(text: string) {
@@ -31,12 +34,8 @@ export class SignedHeaders {
   valuesIn(rawHeaders: readonly string[]): string[] {
     const values = new Array<string | undefined>(this.#names.length).fill(undefined);
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-      const name = rawHeaders[at]!.toLowerCase();
-      const place = this.#places.get(name);
-      if (place === undefined) {
-        if (name.startsWith("x-amz-")) throw notSigned(name);
-        continue;
-      }
+      const place = this.#placeOf(rawHeaders[at]!, at >> 1);
+      if (place === undefined) continue;
       const value = canonicalValue(rawHeaders[at + 1]!);
       const earlier = values[place];
       values[place] = earlier === undefined ? value : `${earlier},${value}`;
@@ -47,6 +46,20 @@ export class SignedHeaders {
       found.push(value);
     }
     return found;
+  }
+
+  /** @param line where the header stands in its request, counted from 0 */
+  #placeOf(name: string, line: number): number | undefined {
+    if (this.#lastNames[line] === name) return this.#lastPlaces[line];
+    const lowerCase = name.toLowerCase();
+    const place = this.#places.get(lowerCase);
+    if (place === undefined && lowerCase.startsWith("x-amz-")) throw notSigned(lowerCase);
+    // In order, so that neither list has a gap.
+    if (line < namesMax && line <= this.#lastNames.length) {
+      this.#lastNames[line] = name;
+      this.#lastPlaces[line] = place;
+    }
+    return place;
   }
 
   /** The value of one of the names, undefined if it is not signed. */

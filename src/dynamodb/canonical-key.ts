@@ -20,7 +20,7 @@ const sortBytesMax = 1024;
  */
 export function canonicalKey(key: unknown, schema: TableSchema): string | undefined {
   if (!isObject(key)) return undefined;
-  if (Object.keys(key).length !== (schema.sortKey ? 2 : 1)) return undefined;
+  if (memberCount(key) !== (schema.sortKey ? 2 : 1)) return undefined;
   return itemKey(key, schema);
 }
 
@@ -49,6 +49,13 @@ export function canonicalPartition(source: Input, attributes: readonly KeyAttrib
   return text;
 }
 
+/** {@link canonicalPartition}'s text of an item, taken from its canonical primary key. */
+export function partitionOf(canonical: string, schema: TableSchema): string {
+  if (!schema.sortKey) return canonical;
+  const start = canonical.indexOf(":") + 1;
+  return canonical.slice(start, start + Number.parseInt(canonical, 10));
+}
+
 /** Two parts as one text; the length in front keeps ("a", "bc") and ("ab", "c") apart. */
 function joined(first: string, second: string): string {
   return `${first.length}:${first}${second}`;
@@ -58,7 +65,7 @@ function joined(first: string, second: string): string {
 function keyPart(source: Input, attribute: KeyAttribute, bytesMax: number): string | undefined {
   if (!Object.hasOwn(source, attribute.name)) return undefined;
   const value = source[attribute.name];
-  if (!isObject(value) || Object.keys(value).length !== 1) return undefined;
+  if (!isObject(value) || memberCount(value) !== 1) return undefined;
   const text = value[attribute.type];
   if (typeof text !== "string" || text === "") return undefined;
   switch (attribute.type) {
@@ -71,6 +78,13 @@ function keyPart(source: Input, attribute: KeyAttribute, bytesMax: number): stri
     case "B":
       return isCanonicalBase64(text) && base64ByteLength(text) <= bytesMax ? `B${text}` : undefined;
   }
+}
+
+/** Without the array that Object.keys makes. The objects are JSON's: they inherit no enumerable member. */
+function memberCount(value: Input): number {
+  let count = 0;
+  for (const name in value) if (Object.hasOwn(value, name)) count += 1;
+  return count;
 }
 
 function fitsUtf8(text: string, bytesMax: number): boolean {

@@ -61,11 +61,26 @@ const neutralParameters = new Map<string, (value: unknown) => boolean>([
  */
 export function canonicalRead(operation: ReadOperation, input: Input, schema: TableSchema): CanonicalRead {
   const target = proven(() => queriedKey(input, schema));
-  const conditions = target && operation === "Query" ? provenConditions(input, target) : undefined;
-  const partition = target && conditions && keys.queriedPartition(conditions, target);
-  const key = target && proven(() => exactKey(operation, input, schema, target));
+  const placeholders = proven(() => new Placeholders(input));
+  if (target === undefined || placeholders === undefined)
+    return { key: rawKey(operation, input), partition: undefined, exact: false };
+  // Proven by themselves: DynamoDB reads this partition or refuses the request, whatever the rest of it says.
+  const conditions =
+    operation === "Query" ? proven(() => keyConditions(input, placeholders, target)) : noConditions;
+  const partition = conditions && keys.queriedPartition(conditions, target);
+  const key =
+    conditions && proven(() => exactKey(operation, input, schema, { target, placeholders, conditions }));
   if (key === undefined) return { key: rawKey(operation, input), partition, exact: false };
   return { key, partition, exact: true };
+}
+
+const noConditions: readonly keys.KeyCondition[] = [];
+
+/** What is understood of a request already. */
+interface Understood {
+  readonly target: keys.QueriedKey;
+  readonly placeholders: Placeholders;
+  readonly conditions: readonly keys.KeyCondition[];
 }
 
 /** The request as it stands, in JSON with sorted members, without the neutral parameters that are valid. */
@@ -81,14 +96,12 @@ function exactKey(
   operation: ReadOperation,
   input: Input,
   schema: TableSchema,
-  target: keys.QueriedKey,
+  { target, placeholders, conditions }: Understood,
 ): string {
   for (const [name, value] of Object.entries(input)) {
     if (!understoodParameters[operation].has(name)) giveUp();
     if (neutralParameters.get(name)?.(value) === false) giveUp();
   }
-  const placeholders = new Placeholders(input);
-  const conditions = operation === "Query" ? keyConditions(input, placeholders, target) : [];
   const form = [
     input.IndexName ?? null,
     keys.keyConditionsForm(conditions),
@@ -109,14 +122,6 @@ function queriedKey(input: Input, schema: TableSchema): keys.QueriedKey {
   }
   if (typeof input.IndexName !== "string") giveUp();
   return schema.indexes.get(input.IndexName) ?? giveUp();
-}
-
-/**
- * The key conditions alone, even if the rest of the request is not understood: DynamoDB reads this partition
- * or refuses the request.
- */
-function provenConditions(input: Input, target: keys.QueriedKey): readonly keys.KeyCondition[] | undefined {
-  return proven(() => keyConditions(input, new Placeholders(input), target));
 }
 
 function keyConditions(
@@ -146,7 +151,7 @@ function filterForm(
     if (forbidden.has(path[0])) giveUp();
     if (path.length > 1 && isKeyOrIndexKey(path[0], schema)) giveUp();
   }
-  return conditionForm(filter);
+  return conditionForm(filter, placeholders);
 }
 
 /** Select with its default filled in, and the projected paths. */

@@ -7,7 +7,7 @@ import { type Projection, planProjection } from "../dynamodb/expression/projecti
 import { type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
 import { bypasses } from "./bypass.ts";
 import type { Sight } from "./learn.ts";
-import { type ItemRef, itemRef } from "./plan.ts";
+import { type ItemRef, keyRef } from "./plan.ts";
 import { type CapacityWish, capacityWish } from "./reply.ts";
 import type { Tables } from "./write-batch.ts";
 
@@ -93,9 +93,7 @@ function planPart(
     // DynamoDB refuses a batch that names an item twice.
     if (canonical === undefined || seen.has(canonical)) return undefined;
     seen.add(canonical);
-    const ref = itemRef(Key, canonical, schema, rule);
-    if (ref === undefined) return undefined;
-    keys.push({ Key, ref });
+    keys.push({ Key, ref: keyRef(canonical, schema, rule) });
   }
   const uncached = rule.cache === "off" || rule.itemTtlMs === 0 || bypasses(request, rule);
   const mode = ConsistentRead === true ? "strong" : uncached ? "direct" : "cached";

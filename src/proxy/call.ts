@@ -57,3 +57,12 @@ export interface Reply {
 }
 
 export type MaybePromise<T> = T | Promise<T>;
+
+/** All of the values: at once where none of them has to be waited for. */
+export function together<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
+  return areHere(values) ? values : Promise.all(values);
+}
+
+function areHere<T>(values: readonly MaybePromise<T>[]): values is readonly T[] {
+  return !values.some((value) => value instanceof Promise);
+}

@@ -63,8 +63,8 @@ function explainRead(operation: string, input: Input, tables: Tables): Explanati
       plan.projection === "whole" ? "the whole item" : "cut from the whole item, which is what is cached";
     return {
       ...common,
-      key: readable(plan.cacheKey),
-      tags: plan.tags.map(readable),
+      key: readable(plan.ref.cacheKey),
+      tags: plan.ref.tags.map(readable),
       negativeTtlMs: rule.negativeTtlMs,
       answer,
     };

@@ -1,11 +1,12 @@
 /** GetItem: an entry is the whole item as DynamoDB's reply to it, `{"Item":{…}}`, or `{}` for one that does not exist. */
 
 import { crc32 } from "node:zlib";
-import type { CacheEntry } from "../cache/tier.ts";
+import type { CacheEntry, CacheKey, LookupOptions, Tag } from "../cache/tier.ts";
+import type { ResolvedRule } from "../config/table-rules.ts";
 import { project } from "../dynamodb/expression/projection.ts";
 import { parseReply, toBytes } from "../dynamodb/json-codec.ts";
-import { memberSlices, withMember } from "../dynamodb/json-slices.ts";
-import { type Input, type Item, isObject } from "../dynamodb/model.ts";
+import { memberSlices, type Slice, withMember } from "../dynamodb/json-slices.ts";
+import { type Input, type Item, isObject, type TableSchema } from "../dynamodb/model.ts";
 import type { UpstreamReply } from "../upstream/upstream.ts";
 import { ownBytes } from "../util/own-bytes.ts";
 import type { Reply } from "./call.ts";
@@ -18,31 +19,51 @@ const itemPrefix = Buffer.from('{"Item":');
 const closing = Buffer.from("}");
 const absent = Buffer.from("{}");
 
-/**
- * @param input the client's request, which `plan` was made from
- * @param ageMsMax the table's freshness gate
- */
-export function itemReadable(input: Input, plan: GetItemPlan, ageMsMax: number): Readable {
-  const { TableName } = input;
-  return {
-    kind: "item",
-    schema: plan.schema,
-    rule: plan.rule,
-    cacheKey: plan.cacheKey,
-    tags: plan.tags,
-    lookup: itemLookup(plan.rule, ageMsMax),
-    strongWhenUnsettled: true,
+/** One GetItem. A class, so that a hit makes no closures. */
+export class ItemReadable implements Readable {
+  readonly kind = "item";
+  readonly schema: TableSchema;
+  readonly rule: ResolvedRule;
+  readonly cacheKey: CacheKey;
+  readonly tags: readonly Tag[];
+  readonly lookup: LookupOptions;
+  readonly strongWhenUnsettled = true;
+  readonly #input: Input;
+  readonly #plan: GetItemPlan;
+
+  /**
+   * @param input the client's request, which `plan` was made from
+   * @param ageMsMax the table's freshness gate
+   */
+  constructor(input: Input, plan: GetItemPlan, ageMsMax: number) {
+    const { ref } = plan;
+    this.schema = ref.schema;
+    this.rule = ref.rule;
+    this.cacheKey = ref.cacheKey;
+    this.tags = ref.tags;
+    this.lookup = itemLookup(ref.rule, ageMsMax);
+    this.#input = input;
+    this.#plan = plan;
+  }
+
+  requestBody(readConsistently: boolean): Uint8Array {
+    const { Key, capacity } = this.#plan;
     // The whole item, whatever the caller's projection: capacity is charged by the item's size in any case.
-    requestBody: (readConsistently) =>
-      toBytes({
-        TableName,
-        Key: plan.Key,
-        ...(readConsistently && { ConsistentRead: true }),
-        ReturnConsumedCapacity: plan.capacity === "INDEXES" ? "INDEXES" : "TOTAL",
-      }),
-    loaded: (reply, readAtMs) => loadedItem(reply, readAtMs),
-    reply: (entry, how) => itemReply(input, plan, entry, how),
-  };
+    return toBytes({
+      TableName: this.#input.TableName,
+      Key,
+      ...(readConsistently && { ConsistentRead: true }),
+      ReturnConsumedCapacity: capacity === "INDEXES" ? "INDEXES" : "TOTAL",
+    });
+  }
+
+  loaded(reply: UpstreamReply, readAtMs: number): Answer {
+    return loadedItem(reply, readAtMs);
+  }
+
+  reply(entry: CacheEntry, how: Answered): Reply {
+    return itemReply(this.#input, this.#plan, entry, how);
+  }
 }
 
 function loadedItem(reply: UpstreamReply, readAtMs: number): Answer {
@@ -63,16 +84,21 @@ export function itemEntry(item: Uint8Array | undefined, readAtMs: number, units:
 
 /** The bytes of the item's JSON in an entry's body; undefined for a negative entry. */
 export function itemBytes(entry: CacheEntry): Uint8Array | undefined {
-  return entry.negative ? undefined : entry.body.subarray(itemPrefix.byteLength, entry.body.byteLength - 1);
+  const slice = itemSlice(entry);
+  return slice && entry.body.subarray(slice.start, slice.end);
+}
+
+/** Where the item's JSON stands in an entry's body; undefined for a negative entry. */
+export function itemSlice({ negative, body }: CacheEntry): Slice | undefined {
+  return negative ? undefined : { start: itemPrefix.byteLength, end: body.byteLength - closing.byteLength };
 }
 
 function itemReply(input: Input, plan: GetItemPlan, entry: CacheEntry, how: Answered): Reply {
-  const table = plan.schema.TableName;
+  const table = plan.ref.schema.TableName;
   const outcome = how.outcome === "hit" && entry.negative ? "negative-hit" : how.outcome;
-  const notes = { table, tier: how.tier, reason: how.reason, requestId: how.requestId };
-  if (plan.projection === "whole" && plan.capacity === "NONE") {
-    return ours(entry.body, outcome, { ...notes, crc: entry.crc32 });
-  }
+  const { tier, reason, requestId } = how;
+  if (plan.projection === "whole" && plan.capacity === "NONE")
+    return ours(entry.body, outcome, { table, tier, reason, requestId, crc: entry.crc32 });
   let body: Uint8Array = entry.body;
   if (plan.projection !== "whole" && !entry.negative) {
     const { Item } = parseReply(entry.body);
@@ -86,5 +112,5 @@ function itemReply(input: Input, plan: GetItemPlan, entry: CacheEntry, how: Answ
       );
     body = withMember(body, "ConsumedCapacity", how.capacityText ?? zero());
   }
-  return ours(body, outcome, notes);
+  return ours(body, outcome, { table, tier, reason, requestId });
 }

@@ -16,6 +16,10 @@ export class ReplyHeads {
   #openEnd = "";
   #closingEnd = "";
   readonly #statusLines = new Map<number, string>();
+  /** The beginning of the last head, and of what it was made: nearly all replies have the same. */
+  #start = "";
+  #startStatus = 0;
+  #startType = "";
 
   constructor(options: { readonly requestId: () => string; readonly keepAliveMs: number }) {
     this.#requestId = options.requestId;
@@ -36,9 +40,9 @@ export class ReplyHeads {
     if (typeof crc === "string") check(crc);
     this.#renewDate();
     return (
-      `${this.#statusLine(reply.status)}content-type: ${reply.contentType ?? type}\r\n` +
-      `content-length: ${body.byteLength}\r\nx-amzn-requestid: ${requestId}\r\nx-amz-crc32: ${crc}\r\n` +
-      `x-dynatier-cache: ${cacheHeader(reply)}\r\n${isClosing ? this.#closingEnd : this.#openEnd}`
+      `${this.#startOf(reply.status, reply.contentType ?? type)}${body.byteLength}\r\n` +
+      `x-amzn-requestid: ${requestId}\r\nx-amz-crc32: ${crc}\r\n` +
+      `x-dynatier-cache: ${cacheHeader(reply)}${isClosing ? this.#closingEnd : this.#openEnd}`
     );
   }
 
@@ -48,8 +52,16 @@ export class ReplyHeads {
     if (second === this.#second) return;
     this.#second = second;
     const date = `Date: ${new Date(nowMs).toUTCString()}\r\n`;
-    this.#openEnd = `${date}${this.#keepAlive}\r\n\r\n`;
-    this.#closingEnd = `connection: close\r\n${date}\r\n`;
+    this.#openEnd = `\r\n${date}${this.#keepAlive}\r\n\r\n`;
+    this.#closingEnd = `\r\nconnection: close\r\n${date}\r\n`;
+  }
+
+  #startOf(status: number, type: string): string {
+    if (status === this.#startStatus && type === this.#startType) return this.#start;
+    this.#start = `${this.#statusLine(status)}content-type: ${type}\r\ncontent-length: `;
+    this.#startStatus = status;
+    this.#startType = type;
+    return this.#start;
   }
 
   #statusLine(status: number): string {

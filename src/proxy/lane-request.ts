@@ -122,10 +122,15 @@ export class LaneRequest implements RequestParts {
 
   get rawHeaders(): string[] {
     const head = this.#bytes.toString("latin1", this.#headersStart, this.#bodyStart - 2 * lineEndBytes);
-    return head.split("\r\n").flatMap((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 2)];
-    });
+    const headers: string[] = [];
+    for (let at = 0; at < head.length; ) {
+      const colon = head.indexOf(":", at);
+      const end = head.indexOf("\r", colon);
+      const lineEnd = end < 0 ? head.length : end;
+      headers.push(head.slice(at, colon), head.slice(colon + 2, lineEnd));
+      at = lineEnd + lineEndBytes;
+    }
+    return headers;
   }
 
   get cacheControl(): string | undefined {
@@ -155,12 +160,13 @@ export class LaneRequest implements RequestParts {
       const nameStart = at;
       while (at < limit && inName[bytes[at]!] === 1) at += 1;
       const nameEnd = at;
-      const [first, second] = nameEnd === nameStart ? [CR, LF] : [COLON, SPACE];
-      if (at < limit && bytes[at] !== first) return FOREIGN;
+      // A line without a name is the empty one that ends the head.
+      const isEnd = nameEnd === nameStart;
+      if (at < limit && bytes[at] !== (isEnd ? CR : COLON)) return FOREIGN;
       if (at + 1 >= limit) return this.#mayGoOn(nameStart, nameEnd, limit, limit) ? outOf : FOREIGN;
-      if (bytes[at + 1] !== second) return FOREIGN;
+      if (bytes[at + 1] !== (isEnd ? LF : SPACE)) return FOREIGN;
       at += 2;
-      if (nameEnd === nameStart) return this.#complete(from, at);
+      if (isEnd) return this.#complete(from, at);
       const valueStart = at;
       while (at < limit && bytes[at]! >= SPACE && bytes[at]! < 0x7f) at += 1;
       if (at < limit && bytes[at] !== CR) return FOREIGN;

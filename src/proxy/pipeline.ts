@@ -12,13 +12,13 @@ import type { Reason } from "../metrics/outcome.ts";
 import { UpstreamFailure } from "../upstream/upstream.ts";
 import { planBatchGet } from "./batch-plan.ts";
 import { bypasses } from "./bypass.ts";
-import type { Call, MaybePromise, Reply } from "./call.ts";
+import { type Call, type MaybePromise, type Reply, together } from "./call.ts";
 import type { Deps } from "./deps.ts";
 import { wireError } from "./failures.ts";
-import { itemReadable } from "./item-read.ts";
+import { ItemReadable } from "./item-read.ts";
 import { type OperationClass, type OperationRow, operations } from "./operations.ts";
 import { planGetItem, planQuery } from "./plan.ts";
-import { queryReadable } from "./query-read.ts";
+import { QueryReadable } from "./query-read.ts";
 import { readBatch } from "./read-batch.ts";
 import { readThrough } from "./read-through.ts";
 import { consumedUnits, passedOn, refused } from "./reply.ts";
@@ -68,38 +68,46 @@ function ambiguity(call: Call): string | undefined {
 }
 
 function readItem(call: Call, input: Input, _row: OperationRow, deps: Deps): MaybePromise<Reply> {
-  return withTable(call, input, deps, (schema) => {
-    const rule = deps.ruleFor(schema.TableName);
-    if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
-    if (rule.itemTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
-    if (input.ConsistentRead === true) return strongGet(call, input, schema, rule, deps);
-    if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
-    const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
-    if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
-    const plan = planGetItem(input, schema, rule);
-    if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-    return readThrough(call, itemReadable(input, plan, ageMsMax), deps);
-  });
+  return withTable(call, input, deps, readItemOf);
+}
+
+function readItemOf(call: Call, input: Input, schema: TableSchema, deps: Deps): MaybePromise<Reply> {
+  const rule = deps.ruleFor(schema.TableName);
+  if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
+  if (rule.itemTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
+  if (input.ConsistentRead === true) return strongGet(call, input, schema, rule, deps);
+  if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
+  const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
+  if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
+  const plan = planGetItem(input, schema, rule);
+  if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
+  return readThrough(call, new ItemReadable(input, plan, ageMsMax), deps);
 }
 
 function readQuery(call: Call, input: Input, _row: OperationRow, deps: Deps): MaybePromise<Reply> {
-  return withTable(call, input, deps, (schema) => {
-    const rule = deps.ruleFor(schema.TableName);
-    if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
-    if (rule.queryTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
-    if (input.ConsistentRead === true) return pass(call, deps, "consistent-read", schema.TableName);
-    if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
-    const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
-    if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
-    const plan = planQuery(call.operation === "Scan" ? "Scan" : "Query", input, schema, rule);
-    if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-    return readThrough(call, queryReadable(input, plan, ageMsMax), deps);
-  });
+  return withTable(call, input, deps, readQueryOf);
 }
 
-async function readItems(call: Call, input: Input, row: OperationRow, deps: Deps): Promise<Reply> {
-  const plan = planBatchGet(input, await tablesOf(row.tables(input), call, deps));
-  return plan === undefined ? pass(call, deps, "unproven-request") : readBatch(call, plan, deps);
+function readQueryOf(call: Call, input: Input, schema: TableSchema, deps: Deps): MaybePromise<Reply> {
+  const rule = deps.ruleFor(schema.TableName);
+  if (rule.cache === "off") return pass(call, deps, "table-off", schema.TableName);
+  if (rule.queryTtlMs === 0) return pass(call, deps, "ttl-zero", schema.TableName);
+  if (input.ConsistentRead === true) return pass(call, deps, "consistent-read", schema.TableName);
+  if (bypasses(input, rule)) return pass(call, deps, "bypass-rule", schema.TableName);
+  const ageMsMax = deps.freshness.ageMsMax(schema.tableId);
+  if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
+  const plan = planQuery(call.operation === "Scan" ? "Scan" : "Query", input, schema, rule);
+  if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
+  return readThrough(call, new QueryReadable(input, plan, ageMsMax), deps);
+}
+
+function readItems(call: Call, input: Input, row: OperationRow, deps: Deps): MaybePromise<Reply> {
+  const tables = tablesOf(row.tables(input), call, deps);
+  const read = (known: Tables): MaybePromise<Reply> => {
+    const plan = planBatchGet(input, known);
+    return plan === undefined ? pass(call, deps, "unproven-request") : readBatch(call, plan, deps);
+  };
+  return tables instanceof Promise ? tables.then(read) : read(tables);
 }
 
 async function readTransaction(call: Call, input: Input, row: OperationRow, deps: Deps): Promise<Reply> {
@@ -193,20 +201,25 @@ function withTable(
   call: Call,
   input: Input,
   deps: Deps,
-  then: (schema: TableSchema) => MaybePromise<Reply>,
+  then: (call: Call, input: Input, schema: TableSchema, deps: Deps) => MaybePromise<Reply>,
 ): MaybePromise<Reply> {
   const { TableName } = input;
   if (typeof TableName !== "string") return pass(call, deps, "unproven-request");
-  const go = (schema: TableSchema | undefined) =>
-    schema === undefined ? pass(call, deps, "no-schema") : then(schema);
   const schema = deps.schemas.schema(TableName, call.deadlineAtMs);
-  return schema instanceof Promise ? schema.then(go) : go(schema);
+  if (schema instanceof Promise)
+    return schema.then((found) => (found ? then(call, input, found, deps) : pass(call, deps, "no-schema")));
+  return schema ? then(call, input, schema, deps) : pass(call, deps, "no-schema");
 }
 
-async function tablesOf(references: readonly string[], call: Call, deps: Deps): Promise<Tables> {
-  const entries = references.map(async (reference) => {
-    const schema = await deps.schemas.schema(reference, call.deadlineAtMs);
-    return [reference, schema && { schema, rule: deps.ruleFor(schema.TableName) }] as const;
-  });
-  return new Map(await Promise.all(entries));
+/** The tables that a call names, at once where all of them are known. */
+function tablesOf(references: readonly string[], call: Call, deps: Deps): MaybePromise<Tables> {
+  const schemas = together(references.map((reference) => deps.schemas.schema(reference, call.deadlineAtMs)));
+  const withRules = (known: readonly (TableSchema | undefined)[]): Tables =>
+    new Map(
+      known.map((schema, at) => [
+        references[at]!,
+        schema && { schema, rule: deps.ruleFor(schema.TableName) },
+      ]),
+    );
+  return schemas instanceof Promise ? schemas.then(withRules) : withRules(schemas);
 }

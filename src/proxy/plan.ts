@@ -5,7 +5,7 @@
 
 import type { CacheKey, LookupOptions, Tag } from "../cache/tier.ts";
 import type { ResolvedRule } from "../config/table-rules.ts";
-import { canonicalKey, canonicalPartition } from "../dynamodb/canonical-key.ts";
+import { canonicalKey, canonicalPartition, partitionOf } from "../dynamodb/canonical-key.ts";
 import { canonicalRead } from "../dynamodb/canonical-read.ts";
 import { type Projection, planProjection } from "../dynamodb/expression/projection.ts";
 import { type IndexSchema, type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
@@ -35,7 +35,8 @@ export interface ItemRef {
   readonly tags: readonly Tag[];
 }
 
-export interface GetItemPlan extends ItemRef {
+export interface GetItemPlan {
+  readonly ref: ItemRef;
   readonly Key: Input;
   readonly projection: Projection | "whole";
   readonly capacity: CapacityWish;
@@ -69,15 +70,29 @@ export function isItemKey(key: CacheKey): boolean {
   return key.startsWith("i\0");
 }
 
-const alwaysOf = new WeakMap<TableSchema, readonly [Tag, Tag]>();
+/** What all reads of a table have in common. */
+interface TableParts {
+  /** What everything of the table depends on. */
+  readonly always: readonly [Tag, Tag];
+  /** An item's cache key and tag up to its canonical key, which stands last in both. */
+  readonly itemKey: string;
+  readonly itemTag: string;
+}
 
-/** What everything of a table depends on. Remembered: it is asked for each key of each request. */
-function always(schema: TableSchema): readonly [Tag, Tag] {
-  const known = alwaysOf.get(schema);
+const partsOf = new WeakMap<TableSchema, TableParts>();
+
+/** Remembered: it is asked for each key of each request. */
+function tableParts(schema: TableSchema): TableParts {
+  const known = partsOf.get(schema);
   if (known !== undefined) return known;
-  const tags = [schemaTag(schema.tableId), everythingTag] as const;
-  alwaysOf.set(schema, tags);
-  return tags;
+  const { tableId } = schema;
+  const parts: TableParts = {
+    always: [schemaTag(tableId), everythingTag],
+    itemKey: cacheKey("i", schema, ""),
+    itemTag: itemTag(tableId, ""),
+  };
+  partsOf.set(schema, parts);
+  return parts;
 }
 
 export function itemRef(
@@ -90,18 +105,24 @@ export function itemRef(
   return partition === undefined ? undefined : refOf({ schema, key: canonical, partition }, rule);
 }
 
+/** The same for a whole primary key that is known to be canonical: it is not read twice. */
+export function keyRef(canonical: string, schema: TableSchema, rule: ResolvedRule): ItemRef {
+  return refOf({ schema, key: canonical, partition: partitionOf(canonical, schema) }, rule);
+}
+
 /** The same for an item whose canonical key and partition are known. */
 export function refOf(item: Pick<ItemChange, "schema" | "key" | "partition">, rule: ResolvedRule): ItemRef {
   const { schema, key, partition } = item;
-  const tag = itemTag(schema.tableId, key);
+  const parts = tableParts(schema);
+  const tag = (parts.itemTag + key) as Tag;
   return {
     schema,
     rule,
     canonical: key,
     partition,
     itemTag: tag,
-    cacheKey: cacheKey("i", schema, key),
-    tags: [tag, ...always(schema)],
+    cacheKey: (parts.itemKey + key) as CacheKey,
+    tags: [tag, parts.always[0], parts.always[1]],
   };
 }
 
@@ -130,8 +151,7 @@ export function planGetItem(input: Input, schema: TableSchema, rule: ResolvedRul
   if (canonical === undefined || !isObject(Key) || capacity === "invalid") return undefined;
   const projection = planProjection(input, schema);
   if (projection === undefined) return undefined;
-  const ref = itemRef(Key, canonical, schema, rule);
-  return ref && { ...ref, Key, projection, capacity };
+  return { ref: keyRef(canonical, schema, rule), Key, projection, capacity };
 }
 
 /** @param input a Query or Scan that does not ask for a strongly consistent read */
@@ -172,7 +192,7 @@ function queryTags(
   partition: string | undefined,
 ): readonly Tag[] {
   const { tableId } = schema;
-  const rest = always(schema);
+  const rest = tableParts(schema).always;
   if (rule.queryCoherence === "ttl") return rest;
   if (partition === undefined) return [anyWriteTag(tableId), ...rest];
   if (index?.kind !== "global") return [partitionTag(tableId, partition), ...rest];

@@ -1,10 +1,11 @@
 /** Query and Scan: an entry is one page as DynamoDB sent it, without what it consumed. */
 
 import { crc32 } from "node:zlib";
-import type { CacheEntry } from "../cache/tier.ts";
+import type { CacheEntry, CacheKey, LookupOptions, Tag } from "../cache/tier.ts";
+import type { ResolvedRule } from "../config/table-rules.ts";
 import { toBytes } from "../dynamodb/json-codec.ts";
 import { memberSlices, withMember, withoutMember } from "../dynamodb/json-slices.ts";
-import type { Input } from "../dynamodb/model.ts";
+import type { Input, TableSchema } from "../dynamodb/model.ts";
 import type { UpstreamReply } from "../upstream/upstream.ts";
 import { ownBytes } from "../util/own-bytes.ts";
 import type { Reply } from "./call.ts";
@@ -13,26 +14,51 @@ import type { QueryPlan } from "./plan.ts";
 import type { Answered, Readable } from "./read-through.ts";
 import { ours, unitsOf, zeroCapacity } from "./reply.ts";
 
-/** @param ageMsMaxOfTable the table's freshness gate */
-export function queryReadable(input: Input, plan: QueryPlan, ageMsMaxOfTable: number): Readable {
-  const ageMsMax = Math.min(plan.rule.queryTtlMs, ageMsMaxOfTable);
-  return {
-    kind: plan.kind,
-    schema: plan.schema,
-    rule: plan.rule,
-    cacheKey: plan.cacheKey,
-    tags: plan.tags,
-    lookup: { ageMsMax, negativeAgeMsMax: ageMsMax, settleMs: plan.settleMs, keepMs: plan.rule.queryTtlMs },
-    strongWhenUnsettled: plan.strongWhenUnsettled,
-    requestBody: (readConsistently) =>
-      toBytes({
-        ...input,
-        ...(readConsistently && { ConsistentRead: true }),
-        ReturnConsumedCapacity: plan.capacity === "INDEXES" ? "INDEXES" : "TOTAL",
-      }),
-    loaded: loadedPage,
-    reply: (entry, how) => pageReply(input, plan, entry, how),
-  };
+/** One Query or Scan. A class, so that a hit makes no closures. */
+export class QueryReadable implements Readable {
+  readonly kind: "query" | "scan";
+  readonly schema: TableSchema;
+  readonly rule: ResolvedRule;
+  readonly cacheKey: CacheKey;
+  readonly tags: readonly Tag[];
+  readonly lookup: LookupOptions;
+  readonly strongWhenUnsettled: boolean;
+  readonly #input: Input;
+  readonly #plan: QueryPlan;
+
+  /**
+   * @param input the client's request, which `plan` was made from
+   * @param ageMsMaxOfTable the table's freshness gate
+   */
+  constructor(input: Input, plan: QueryPlan, ageMsMaxOfTable: number) {
+    const { rule, settleMs } = plan;
+    const ageMsMax = Math.min(rule.queryTtlMs, ageMsMaxOfTable);
+    this.kind = plan.kind;
+    this.schema = plan.schema;
+    this.rule = rule;
+    this.cacheKey = plan.cacheKey;
+    this.tags = plan.tags;
+    this.lookup = { ageMsMax, negativeAgeMsMax: ageMsMax, settleMs, keepMs: rule.queryTtlMs };
+    this.strongWhenUnsettled = plan.strongWhenUnsettled;
+    this.#input = input;
+    this.#plan = plan;
+  }
+
+  requestBody(readConsistently: boolean): Uint8Array {
+    return toBytes({
+      ...this.#input,
+      ...(readConsistently && { ConsistentRead: true }),
+      ReturnConsumedCapacity: this.#plan.capacity === "INDEXES" ? "INDEXES" : "TOTAL",
+    });
+  }
+
+  loaded(reply: UpstreamReply, readAtMs: number): Answer {
+    return loadedPage(reply, readAtMs);
+  }
+
+  reply(entry: CacheEntry, how: Answered): Reply {
+    return pageReply(this.#input, this.#plan, entry, how);
+  }
 }
 
 function loadedPage(reply: UpstreamReply, readAtMs: number): Answer {
@@ -44,15 +70,12 @@ function loadedPage(reply: UpstreamReply, readAtMs: number): Answer {
 }
 
 function pageReply(input: Input, plan: QueryPlan, entry: CacheEntry, how: Answered): Reply {
-  const notes = {
-    table: plan.schema.TableName,
-    tier: how.tier,
-    reason: how.reason,
-    requestId: how.requestId,
-  };
+  const { outcome, tier, reason, requestId } = how;
+  const table = plan.schema.TableName;
   if (plan.capacity === "NONE" || plan.capacity === "invalid")
-    return ours(entry.body, how.outcome, { ...notes, crc: entry.crc32 });
+    return ours(entry.body, outcome, { table, tier, reason, requestId, crc: entry.crc32 });
   const text =
     how.capacityText ?? JSON.stringify(zeroCapacity(plan.capacity, String(input.TableName), plan.index));
-  return ours(withMember(entry.body, "ConsumedCapacity", text), how.outcome, notes);
+  const body = withMember(entry.body, "ConsumedCapacity", text);
+  return ours(body, outcome, { table, tier, reason, requestId });
 }

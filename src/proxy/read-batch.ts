@@ -3,6 +3,7 @@
  * one those that must be read strongly (ConsistentRead is set for a whole table).
  */
 
+import type { Lookup } from "../cache/tier.ts";
 import { DynamoDbError } from "../dynamodb/errors.ts";
 import { toBytes } from "../dynamodb/json-codec.ts";
 import type { Input } from "../dynamodb/model.ts";
@@ -10,7 +11,7 @@ import type { UpstreamReply } from "../upstream/upstream.ts";
 import { type BatchAnswer, readBatchReply } from "./batch-answer.ts";
 import { batchBody } from "./batch-body.ts";
 import type { BatchKey, BatchPart, BatchPlan, Wanted } from "./batch-plan.ts";
-import type { Call, Reply } from "./call.ts";
+import { type Call, type MaybePromise, type Reply, together } from "./call.ts";
 import type { Deps } from "./deps.ts";
 import { wireError } from "./failures.ts";
 import { itemEntry } from "./item-read.ts";
@@ -20,34 +21,67 @@ import { isRefusal } from "./read-through.ts";
 import { ours, passedOn, refused } from "./reply.ts";
 import { doubtSchema } from "./schema-doubt.ts";
 
-export async function readBatch(call: Call, plan: BatchPlan, deps: Deps): Promise<Reply> {
-  const wanted = await Promise.all(
-    plan.parts.flatMap((part) => part.keys.map((key) => lookup(call, part, key, deps))),
-  );
-  const hits = wanted.filter((one) => one.entry !== undefined).length;
-  const cached = wanted.filter((one) => one.part.mode === "cached").length;
-  const missing = wanted.filter((one) => one.entry === undefined);
+/** Answers without awaiting anything where all look-ups answer at once and hit. */
+export function readBatch(call: Call, plan: BatchPlan, deps: Deps): MaybePromise<Reply> {
+  const wanted = together(plan.parts.flatMap((part) => lookups(call, part, deps)));
+  return wanted instanceof Promise
+    ? wanted.then((all) => answer(call, plan, all, deps))
+    : answer(call, plan, wanted, deps);
+}
+
+function answer(call: Call, plan: BatchPlan, wanted: readonly Wanted[], deps: Deps): MaybePromise<Reply> {
+  let hits = 0;
+  let cached = 0;
+  let tier: Wanted["tier"];
+  for (const one of wanted) {
+    if (one.entry !== undefined) hits += 1;
+    if (one.part.mode === "cached") cached += 1;
+    // The farther one, if both had some.
+    if (tier !== "redis") tier = one.tier ?? tier;
+  }
   const [only] = plan.parts;
   const table = plan.parts.length === 1 && only ? only.schema.TableName : "";
   const items = { hits, of: plan.keyCount };
-  const outcome = cached === 0 ? "pass" : missing.length === 0 ? "hit" : "miss";
-  // The farther one, if both had some.
-  const tier = wanted.find((one) => one.tier === "redis")?.tier ?? wanted.find((one) => one.tier)?.tier;
-  if (call.control.onlyIfCached && missing.length > 0) {
+  if (hits === wanted.length) return ours(batchBody(plan, wanted, []), "hit", { table, tier, items });
+  const missing = wanted.filter((one) => one.entry === undefined);
+  const outcome = cached === 0 ? "pass" : "miss";
+  if (call.control.onlyIfCached) {
     const error = new DynamoDbError(
       "NotCachedException",
       `${hits} of ${plan.keyCount} items are in the cache.`,
     );
     return refused(error, "miss", { table, items });
   }
+  const reason = cached === 0 ? passReason(plan) : undefined;
+  return fetchMissing(call, plan, wanted, missing, { outcome, table, tier, items, reason }, deps);
+}
+
+interface BatchNotes {
+  readonly outcome: "pass" | "miss";
+  readonly table: string;
+  readonly tier: Wanted["tier"];
+  readonly items: { readonly hits: number; readonly of: number };
+  readonly reason: ReturnType<typeof passReason> | undefined;
+}
+
+async function fetchMissing(
+  call: Call,
+  plan: BatchPlan,
+  wanted: readonly Wanted[],
+  missing: readonly Wanted[],
+  notes: BatchNotes,
+  deps: Deps,
+): Promise<Reply> {
+  const { outcome, table, items } = notes;
   try {
-    const strong = missing.filter((one) => one.part.mode === "cached" && one.lease?.unsettled === true);
-    const plain = missing.filter((one) => !strong.includes(one));
+    const isStrong = ({ part, lease }: Wanted) => part.mode === "cached" && lease?.unsettled === true;
+    const strong = missing.filter(isStrong);
+    const plain = missing.filter((one) => !isStrong(one));
     const answers = await Promise.all([
       ...(plain.length > 0 ? [fetchPlain(call, plan, plain, deps)] : []),
       ...(strong.length > 0 ? [fetchStrong(call, plan, strong, deps)] : []),
     ]);
-    const failed = answers.find((answer) => answer instanceof BatchFailed);
+    const failed = answers.find((one) => one instanceof BatchFailed);
     if (failed instanceof BatchFailed)
       return passedOn(failed.reply, outcome, { table, items, reason: "upstream-error" });
     const body = batchBody(
@@ -55,7 +89,7 @@ export async function readBatch(call: Call, plan: BatchPlan, deps: Deps): Promis
       wanted,
       answers.filter((one): one is BatchAnswer => !(one instanceof BatchFailed)),
     );
-    return ours(body, outcome, { table, tier, items, ...(cached === 0 && { reason: passReason(plan) }) });
+    return ours(body, outcome, notes);
   } catch (failure) {
     return refused(wireError(failure), outcome, { table, items, reason: "upstream-error" });
   }
@@ -68,32 +102,41 @@ class BatchFailed {
   }
 }
 
-async function lookup(call: Call, part: BatchPart, key: BatchKey, deps: Deps): Promise<Wanted> {
-  const { ref } = key;
-  const wanted = { ...key, part, entry: undefined, tier: undefined, lease: undefined, sight: undefined };
-  if (part.mode === "strong") return { ...wanted, sight: sight(ref, deps) };
-  if (part.mode === "direct") return wanted;
-  const table = part.schema.TableName;
+/** Every key of one table looked up, or what is done with it instead. */
+function lookups(call: Call, part: BatchPart, deps: Deps): MaybePromise<Wanted>[] {
+  const { mode, keys, rule, schema } = part;
+  if (mode === "strong") return keys.map((key) => ({ ...wantedOf(key, part), sight: sight(key.ref, deps) }));
+  if (mode === "direct") return keys.map((key) => wantedOf(key, part));
   const { noCache, ageMsMax } = call.control;
-  const options = itemLookup(part.rule, deps.freshness.ageMsMax(part.schema.tableId));
   const wish = noCache ? 0 : (ageMsMax ?? Number.POSITIVE_INFINITY);
-  const found = await deps.cache.lookup(ref.cacheKey, ref.tags, {
-    ageMsMax: Math.min(options.ageMsMax, wish),
-    negativeAgeMsMax: Math.min(options.negativeAgeMsMax, wish),
-    settleMs: options.settleMs,
-    keepMs: options.keepMs,
+  const gate = Math.min(wish, deps.freshness.ageMsMax(schema.tableId));
+  const options = itemLookup(rule, gate);
+  return keys.map((key) => {
+    const found = deps.cache.lookup(key.ref.cacheKey, key.ref.tags, options);
+    return found instanceof Promise
+      ? found.then((one) => looked(key, part, one, deps))
+      : looked(key, part, found, deps);
   });
-  if (found.lease !== undefined) {
+}
+
+function wantedOf({ Key, ref }: BatchKey, part: BatchPart): Wanted {
+  return { Key, ref, part, entry: undefined, tier: undefined, lease: undefined, sight: undefined };
+}
+
+function looked({ Key, ref }: BatchKey, part: BatchPart, found: Lookup, deps: Deps): Wanted {
+  const table = part.schema.TableName;
+  if (found.entry === undefined) {
     deps.recorder.lookup("item", table, "miss", 1);
-    return { ...wanted, lease: found.lease };
+    return { Key, ref, part, entry: undefined, tier: undefined, lease: found.lease, sight: undefined };
   }
+  const { entry, tier } = found;
   if (part.rule.cache === "shadow") {
     deps.recorder.lookup("item", table, "shadow_hit", 1);
-    return wanted;
+    return wantedOf({ Key, ref }, part);
   }
-  deps.recorder.lookup("item", table, found.entry.negative ? "negative_hit" : "hit", 1);
-  deps.recorder.readUnits(table, 0, found.entry.units);
-  return { ...wanted, entry: found.entry, tier: found.tier };
+  deps.recorder.lookup("item", table, entry.negative ? "negative_hit" : "hit", 1);
+  deps.recorder.readUnits(table, 0, entry.units);
+  return { Key, ref, part, entry, tier, lease: undefined, sight: undefined };
 }
 
 /** Settled misses, and the tables that are not cached or that the client reads strongly, in its own words. */

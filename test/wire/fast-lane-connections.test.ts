@@ -125,6 +125,39 @@ it("pipelined requests wait their turn and are answered in order; what is read a
   expect(bodies).toEqual(Array.from({ length: count }, (_, at) => at));
 });
 
+it("a large page goes to the socket where it is stored, with its head in one call and without a copy", async () => {
+  const { lane, open, post } = await startLane();
+  const page = new Uint8Array(Buffer.alloc(1_000_000, "x").buffer);
+  lane.atOnce = page;
+  const raw = await open();
+  await until(
+    () => lane.sockets.length,
+    (count) => count === 1,
+  );
+  const socket = lane.sockets[0]!;
+  const { _writev } = socket;
+  const written: { readonly chunk: string | Uint8Array }[][] = [];
+  socket._writev = (chunks, done) => {
+    written.push(chunks);
+    _writev?.call(socket, chunks, done);
+  };
+  for (let at = 0; at < 3; at += 1) {
+    raw.send(post("{}"));
+    await until(
+      () => raw.received.length,
+      (length) => length > (at + 1) * page.length,
+    );
+  }
+  expect(written).toHaveLength(3);
+  for (const [head, body, ...more] of written) {
+    expect(head?.chunk).toContain("HTTP/1.1 200 OK");
+    const bytes = body?.chunk;
+    if (bytes === undefined || typeof bytes === "string") throw new Error("the page was made a text");
+    expect([bytes.buffer === page.buffer, bytes.byteOffset, bytes.length]).toEqual([true, 0, page.length]);
+    expect(more).toEqual([]);
+  }
+});
+
 it("a client that does not read its replies is not read from either, and gets them all once it reads", async () => {
   const { lane, open, post } = await startLane();
   lane.atOnce = Buffer.alloc(1_000_000, "x");

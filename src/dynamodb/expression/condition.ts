@@ -1,14 +1,21 @@
-/** Condition and filter expressions: parsed and type-checked, so that what comes out is certainly valid. */
+/**
+ * Condition and filter expressions: parsed once for each spelling, their values checked for each request, so that what
+ * comes out is certainly valid.
+ */
 
 import { type DocumentPath, takePath } from "./document-path.ts";
 import { giveUp, TokenReader } from "./lexer.ts";
-import type { ParameterValue, Placeholders } from "./placeholders.ts";
-import { compareValues, orderedTypes } from "./value-order.ts";
+import type { Names, ParameterValue, Placeholders } from "./placeholders.ts";
+import { Spellings } from "./spellings.ts";
+import { compareValues, orderedTypes, orderings } from "./value-order.ts";
 
-export type Operand =
-  | { readonly kind: "path"; readonly path: DocumentPath }
-  | { readonly kind: "size"; readonly path: DocumentPath }
-  | { readonly kind: "value"; readonly value: ParameterValue };
+/** A value is the `:v` that stands for it, whatever it is in this request. */
+export type Operand = PathOperand | { readonly kind: "value"; readonly alias: string };
+
+interface PathOperand {
+  readonly kind: "path" | "size";
+  readonly path: DocumentPath;
+}
 
 export type Condition =
   | { readonly kind: "AND" | "OR"; readonly conditions: readonly Condition[] }
@@ -22,29 +29,29 @@ const inChoicesMax = 100;
 const nestingMax = 50;
 
 const equality: ReadonlySet<string> = new Set(["=", "<>"]);
-const orderings: ReadonlySet<string> = new Set(["<", "<=", ">", ">="]);
 
-const attributeTypes: ReadonlySet<string> = new Set([
-  "S",
-  "N",
-  "B",
-  "SS",
-  "NS",
-  "BS",
-  "BOOL",
-  "NULL",
-  "L",
-  "M",
+/** Functions that are conditions by themselves, with how many values they take besides their path. */
+const functionValues: ReadonlyMap<string, 0 | 1> = new Map([
+  ["attribute_exists", 0],
+  ["attribute_not_exists", 0],
+  ["attribute_type", 1],
+  ["begins_with", 1],
+  ["contains", 1],
 ]);
 
-/** Functions that are conditions by themselves; with the check of their second operand if they have one. */
-const functionArguments = new Map<string, ((value: ParameterValue) => boolean) | undefined>([
-  ["attribute_exists", undefined],
-  ["attribute_not_exists", undefined],
+const attributeTypes: ReadonlySet<string> = new Set("S N B SS NS BS BOOL NULL L M".split(" "));
+
+const isOrdered = (value: ParameterValue) => orderedTypes.has(value.type);
+
+/** What the values of these operators must be. */
+const checks: ReadonlyMap<string, (value: ParameterValue) => boolean> = new Map([
   ["attribute_type", (value) => value.type === "S" && attributeTypes.has(String(value.wire.S))],
   ["begins_with", (value) => value.type === "S" || value.type === "B"],
-  ["contains", (value) => orderedTypes.has(value.type)],
+  ["contains", isOrdered],
+  ...Array.from(orderings, (operator) => [operator, isOrdered] as const),
 ]);
+
+const spellings = new Spellings((expression, names) => new ConditionParser(expression, names).parse());
 
 /**
  * Parses a ConditionExpression, FilterExpression or KeyConditionExpression.
@@ -53,7 +60,9 @@ const functionArguments = new Map<string, ((value: ParameterValue) => boolean) |
  * test/unit/dynamodb/expression-condition.test.ts.
  */
 export function parseCondition(expression: unknown, placeholders: Placeholders): Condition {
-  return new ConditionParser(expression, placeholders).parse();
+  const condition = spellings.parsed(expression, placeholders);
+  checkValues(condition, placeholders);
+  return condition;
 }
 
 /** All paths that a condition looks at. */
@@ -64,27 +73,58 @@ export function conditionPaths(condition: Condition): readonly DocumentPath[] {
 }
 
 /** Nested arrays of strings and numbers that are equal only for conditions with one meaning. */
-export function conditionForm(condition: Condition): unknown {
-  if (condition.kind === "NOT") return ["NOT", conditionForm(condition.condition)];
-  if (condition.kind !== "test") return [condition.kind, ...condition.conditions.map(conditionForm)];
-  return [condition.operator, ...condition.operands.map(operandForm)];
+export function conditionForm(condition: Condition, placeholders: Placeholders): unknown {
+  if (condition.kind === "NOT") return ["NOT", conditionForm(condition.condition, placeholders)];
+  if (condition.kind !== "test")
+    return [condition.kind, ...condition.conditions.map((one) => conditionForm(one, placeholders))];
+  return [
+    condition.operator,
+    ...condition.operands.map((operand) =>
+      operand.kind === "value" ? placeholders.value(operand.alias).text : pathForm(operand),
+    ),
+  ];
 }
 
-function operandForm(operand: Operand): unknown {
-  return operand.kind === "value" ? operand.value.text : [operand.kind, ...operand.path];
+function pathForm(operand: PathOperand): unknown {
+  return [operand.kind, ...operand.path];
+}
+
+/** Gives up where a value is not defined, or is none that its operator takes. */
+function checkValues(condition: Condition, placeholders: Placeholders): void {
+  if (condition.kind === "NOT") checkValues(condition.condition, placeholders);
+  else if (condition.kind === "test") checkTest(condition.operator, condition.operands, placeholders);
+  else for (const one of condition.conditions) checkValues(one, placeholders);
+}
+
+function checkTest(
+  operator: string,
+  [first, ...rest]: readonly [Operand, ...Operand[]],
+  placeholders: Placeholders,
+): void {
+  const check = checks.get(operator);
+  let lower: ParameterValue | undefined;
+  for (const operand of rest) {
+    if (operand.kind !== "value") continue;
+    const value = placeholders.value(operand.alias);
+    // A size is compared with numbers only; DynamoDB would take others, but nobody means that.
+    if (first.kind === "size" && value.type !== "N") giveUp();
+    if (check !== undefined && !check(value)) giveUp();
+    if (operator === "BETWEEN" && lower !== undefined && (compareValues(lower, value) ?? 1) > 0) giveUp();
+    lower = value;
+  }
 }
 
 class ConditionParser {
   readonly #tokens: TokenReader;
-  readonly #placeholders: Placeholders;
+  readonly #names: Names;
   #operators = 0;
   #nesting = 0;
   /** Where the parenthesis that was closed last began, and the place behind its end. */
   #closed = { start: -1, end: -1 };
 
-  constructor(expression: unknown, placeholders: Placeholders) {
+  constructor(expression: string, names: Names) {
     this.#tokens = new TokenReader(expression);
-    this.#placeholders = placeholders;
+    this.#names = names;
   }
 
   parse(): Condition {
@@ -134,7 +174,7 @@ class ConditionParser {
 
   #test(): Condition {
     const name = this.#tokens.peek();
-    if (name.kind === "name" && functionArguments.has(name.text) && this.#tokens.peek(1).kind === "(") {
+    if (name.kind === "name" && functionValues.has(name.text) && this.#tokens.peek(1).kind === "(") {
       return this.#function();
     }
     const first = this.#firstOperand();
@@ -148,19 +188,17 @@ class ConditionParser {
     this.#count();
     this.#tokens.expect("(");
     const path = this.#path();
-    const check = functionArguments.get(operator);
-    if (check === undefined) {
+    if (functionValues.get(operator) === 0) {
       this.#tokens.expect(")");
       return { kind: "test", operator, operands: [path] };
     }
     this.#tokens.expect(",");
     const argument = this.#value();
-    if (!check(argument.value)) giveUp();
     this.#tokens.expect(")");
     return { kind: "test", operator, operands: [path, argument] };
   }
 
-  #firstOperand(): Operand {
+  #firstOperand(): PathOperand {
     const token = this.#tokens.peek();
     const isCall = token.text === "size" && this.#tokens.peek(1).kind === "(";
     if (!isCall) return this.#path();
@@ -172,53 +210,43 @@ class ConditionParser {
     return { kind: "size", path };
   }
 
-  #comparison(first: Operand): Condition {
+  #comparison(first: PathOperand): Condition {
     const operator = this.#tokens.take().kind;
     if (!equality.has(operator) && !orderings.has(operator)) giveUp();
     this.#count();
     if (this.#tokens.peek().kind !== "valueAlias") {
       const second = this.#path();
       // "The first operand must be distinct from the remaining operands."
-      if (JSON.stringify(operandForm(first)) === JSON.stringify(operandForm(second))) giveUp();
+      if (JSON.stringify(pathForm(first)) === JSON.stringify(pathForm(second))) giveUp();
       return { kind: "test", operator, operands: [first, second] };
     }
-    const second = this.#value();
-    if (orderings.has(operator) && !orderedTypes.has(second.value.type)) giveUp();
-    return { kind: "test", operator, operands: [first, this.#fitting(first, second)] };
+    return { kind: "test", operator, operands: [first, this.#value()] };
   }
 
   #between(first: Operand): Condition {
     this.#count();
-    const lower = this.#fitting(first, this.#value());
+    const lower = this.#value();
     if (!this.#tokens.takeKeyword("AND")) giveUp();
-    const upper = this.#fitting(first, this.#value());
-    const order = compareValues(lower.value, upper.value);
-    if (order === undefined || order > 0) giveUp();
-    return { kind: "test", operator: "BETWEEN", operands: [first, lower, upper] };
+    return { kind: "test", operator: "BETWEEN", operands: [first, lower, this.#value()] };
   }
 
   #in(first: Operand): Condition {
     this.#count();
     this.#tokens.expect("(");
     const choices: Operand[] = [];
-    do choices.push(this.#fitting(first, this.#value()));
+    do choices.push(this.#value());
     while (this.#tokens.takeIf(","));
     this.#tokens.expect(")");
     if (choices.length > inChoicesMax) giveUp();
     return { kind: "test", operator: "IN", operands: [first, ...choices] };
   }
 
-  /** A size is compared with numbers only; DynamoDB would take others, but nobody means that. */
-  #fitting<Value extends { readonly value: ParameterValue }>(first: Operand, second: Value): Value {
-    return first.kind === "size" && second.value.type !== "N" ? giveUp() : second;
-  }
-
   #path(): { readonly kind: "path"; readonly path: DocumentPath } {
-    return { kind: "path", path: takePath(this.#tokens, this.#placeholders) };
+    return { kind: "path", path: takePath(this.#tokens, this.#names) };
   }
 
-  #value(): { readonly kind: "value"; readonly value: ParameterValue } {
-    return { kind: "value", value: this.#placeholders.value(this.#tokens.expect("valueAlias").text) };
+  #value(): Operand {
+    return { kind: "value", alias: this.#tokens.expect("valueAlias").text };
   }
 
   #count(): void {

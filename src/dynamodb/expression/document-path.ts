@@ -1,7 +1,7 @@
 /** Document paths: which part of an item an expression speaks of. */
 
 import { giveUp, type TokenReader } from "./lexer.ts";
-import type { Placeholders } from "./placeholders.ts";
+import type { Names } from "./placeholders.ts";
 import { isReservedWord } from "./reserved-words.ts";
 
 /** A top-level attribute, then map members (strings) and list elements (numbers, from 0). */
@@ -28,22 +28,22 @@ export const functionNames: ReadonlySet<string> = new Set([
  * Takes one path, for example `#a.items[3].name`. White space inside of a path is not proven.
  * Gives up on reserved words, undefined placeholders, too many levels.
  */
-export function takePath(tokens: TokenReader, placeholders: Placeholders): DocumentPath {
-  const path: [string, ...(string | number)[]] = [takeName(tokens, placeholders)];
+export function takePath(tokens: TokenReader, names: Names): DocumentPath {
+  const path: [string, ...(string | number)[]] = [takeName(tokens, names)];
   for (;;) {
     const next = tokens.peek();
     if (next.kind !== "." && next.kind !== "[") break;
     tokens.take();
     const segment = tokens.peek();
     if (!next.glued || !segment.glued) giveUp();
-    path.push(next.kind === "." ? takeName(tokens, placeholders) : takeIndex(tokens));
+    path.push(next.kind === "." ? takeName(tokens, names) : takeIndex(tokens));
   }
   return path.length > pathLengthMax ? giveUp() : path;
 }
 
-function takeName(tokens: TokenReader, placeholders: Placeholders): string {
+function takeName(tokens: TokenReader, names: Names): string {
   const token = tokens.take();
-  if (token.kind === "nameAlias") return placeholders.name(token.text);
+  if (token.kind === "nameAlias") return names.name(token.text);
   if (token.kind !== "name") giveUp();
   if (isReservedWord(token.text) || functionNames.has(token.text.toLowerCase())) giveUp();
   return token.text;

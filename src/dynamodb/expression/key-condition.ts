@@ -48,7 +48,11 @@ export function keyConditionExpression(
   placeholders: Placeholders,
   key: QueriedKey,
 ): readonly KeyCondition[] {
-  return ordered(conjuncts(parseCondition(expression, placeholders)).map(keyCondition), key);
+  const condition = parseCondition(expression, placeholders);
+  return ordered(
+    conjuncts(condition).map((one) => keyCondition(one, placeholders)),
+    key,
+  );
 }
 
 /** The same from the legacy KeyConditions. */
@@ -59,10 +63,10 @@ export function legacyKeyConditions(conditions: unknown, key: QueriedKey): reado
 
 /** The canonical text of the partition key that these conditions, already checked, ask for. */
 export function queriedPartition(conditions: readonly KeyCondition[], key: QueriedKey): string | undefined {
-  const values: Record<string, Input> = Object.create(null);
-  for (const { attribute, operator, values: given } of conditions) {
-    if (operator === "=" && given[0]) values[attribute] = given[0].wire;
-  }
+  let values: Input = {};
+  // A computed name is a member whatever it is, "__proto__" too.
+  for (const { attribute, operator, values: given } of conditions)
+    if (operator === "=" && given[0]) values = { ...values, [attribute]: given[0].wire };
   return canonicalPartition(values, key.partitionKey);
 }
 
@@ -102,11 +106,13 @@ function conjuncts(condition: Condition): readonly Condition[] {
   return condition.kind === "AND" ? condition.conditions.flatMap(conjuncts) : [condition];
 }
 
-function keyCondition(condition: Condition): KeyCondition {
+function keyCondition(condition: Condition, placeholders: Placeholders): KeyCondition {
   if (condition.kind !== "test" || !keyOperators.has(condition.operator)) giveUp();
   const [subject, ...rest] = condition.operands;
   if (subject.kind !== "path" || subject.path.length !== 1) giveUp();
-  const values = rest.map((operand) => (operand.kind === "value" ? operand.value : giveUp()));
+  const values = rest.map((operand) =>
+    operand.kind === "value" ? placeholders.value(operand.alias) : giveUp(),
+  );
   return { attribute: subject.path[0], operator: condition.operator, values };
 }
 

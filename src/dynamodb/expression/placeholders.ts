@@ -40,11 +40,19 @@ export function attributeName(name: unknown): string {
   return name;
 }
 
+/** What the `#n` of a request stand for. */
+export interface Names {
+  /** Gives up if it is not defined. */
+  name(alias: string): string;
+}
+
 /**
  * Built from a request's ExpressionAttributeNames and ExpressionAttributeValues (gives up if they are
  * malformed), handed to each of its expressions' parsers, asked at last whether everything was used.
  */
-export class Placeholders {
+export class Placeholders implements Names {
+  /** All names: equal only for requests whose names are equal, in one order. */
+  readonly namesText: string;
   readonly #names: ReadonlyMap<string, string>;
   readonly #values: ReadonlyMap<string, ParameterValue>;
   readonly #used = new Set<string>();
@@ -52,6 +60,9 @@ export class Placeholders {
   constructor(input: Input) {
     this.#names = checkedMap(input, "ExpressionAttributeNames", nameAliasPattern, attributeName);
     this.#values = checkedMap(input, "ExpressionAttributeValues", valueAliasPattern, parameterValue);
+    let namesText = "";
+    for (const [alias, name] of this.#names) namesText += `${alias}=${name.length}:${name}`;
+    this.namesText = namesText;
     let length = 0;
     for (const value of this.#values.values()) length += value.text.length;
     if (length > valuesLengthMax) giveUp();

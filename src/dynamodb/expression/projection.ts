@@ -4,6 +4,7 @@ import type { AttributeValue, Input, Item, TableSchema } from "../model.ts";
 import { comparePaths, type DocumentPath, takePath } from "./document-path.ts";
 import { giveUp, proven, TokenReader } from "./lexer.ts";
 import { attributeName, Placeholders } from "./placeholders.ts";
+import { Spellings } from "./spellings.ts";
 
 /** AWS bounds the list (1 to 255 names in DynamoDB's own model); DynamoDB Local takes more. */
 const attributesToGetMax = 255;
@@ -54,14 +55,19 @@ export function projectionExpression(
   placeholders: Placeholders,
   schema: TableSchema,
 ): Projection {
+  const projection = spellings.parsed(expression, placeholders);
+  for (const path of projection.paths) if (path.length > 1 && isKeyOrIndexKey(path[0], schema)) giveUp();
+  return projection;
+}
+
+const spellings = new Spellings((expression, names) => {
   const tokens = new TokenReader(expression);
   const paths: DocumentPath[] = [];
-  do paths.push(takePath(tokens, placeholders));
+  do paths.push(takePath(tokens, names));
   while (tokens.takeIf(","));
   tokens.expect("end");
-  for (const path of paths) if (path.length > 1 && isKeyOrIndexKey(path[0], schema)) giveUp();
   return projectionOf(paths);
-}
+});
 
 /** Parses the legacy AttributesToGet: names, no paths; gives up where it is not proven valid. */
 export function attributesToGet(names: unknown): Projection {

@@ -6,6 +6,9 @@ import type { ParameterValue } from "./placeholders.ts";
 /** The types that `<`, BETWEEN and sort keys know. */
 export const orderedTypes: ReadonlySet<string> = new Set(["S", "N", "B"]);
 
+/** Comparisons that only ordered values have. */
+export const orderings: ReadonlySet<string> = new Set(["<", "<=", ">", ">="]);
+
 /**
  * Negative if left is smaller, zero if equal, positive if greater.
  *
@@ -28,7 +31,8 @@ export function isLongerThanPrefix(value: ParameterValue, prefix: ParameterValue
 
 /** Bytes of a string or binary; 0 for other types. */
 export function byteLength(value: ParameterValue): number {
-  return value.type === "S" || value.type === "B" ? bytesOf(value).length : 0;
+  if (value.type === "S") return Buffer.byteLength(scalar(value));
+  return value.type === "B" ? bytesOf(value).length : 0;
 }
 
 function bytesOf(value: ParameterValue): Buffer {

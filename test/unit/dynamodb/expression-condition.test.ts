@@ -37,7 +37,7 @@ function parse(expression: string): unknown {
     const placeholders = new Placeholders(input(expression));
     const condition = parseCondition(expression, placeholders);
     placeholders.expectAllUsed();
-    return conditionForm(condition);
+    return conditionForm(condition, placeholders);
   });
 }
 
