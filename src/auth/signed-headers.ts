@@ -56,7 +56,8 @@ export class SignedHeaders {
     if (place === undefined && lowerCase.startsWith("x-amz-")) throw notSigned(lowerCase);
     // In order, so that neither list has a gap.
     if (line < namesMax && line <= this.#lastNames.length) {
-      this.#lastNames[line] = name;
+      // A copy: a piece cut out of a request's head would keep all of the head alive.
+      this.#lastNames[line] = Buffer.from(name, "latin1").toString("latin1");
       this.#lastPlaces[line] = place;
     }
     return place;

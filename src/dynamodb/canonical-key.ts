@@ -80,7 +80,7 @@ function keyPart(source: Input, attribute: KeyAttribute, bytesMax: number): stri
   }
 }
 
-/** Without the array that Object.keys makes. The objects are JSON's: they inherit no enumerable member. */
+/** Without the array that Object.keys makes. */
 function memberCount(value: Input): number {
   let count = 0;
   for (const name in value) if (Object.hasOwn(value, name)) count += 1;

@@ -5,6 +5,7 @@
 
 import { maxHeaderSize } from "node:http";
 import type { RequestParts } from "./answers.ts";
+import { rawHeadersOf } from "./header-lines.ts";
 
 /** parse: the bytes may become a request of the subset, but its end is not there yet. */
 export const INCOMPLETE = 0;
@@ -121,16 +122,7 @@ export class LaneRequest implements RequestParts {
   }
 
   get rawHeaders(): string[] {
-    const head = this.#bytes.toString("latin1", this.#headersStart, this.#bodyStart - 2 * lineEndBytes);
-    const headers: string[] = [];
-    for (let at = 0; at < head.length; ) {
-      const colon = head.indexOf(":", at);
-      const end = head.indexOf("\r", colon);
-      const lineEnd = end < 0 ? head.length : end;
-      headers.push(head.slice(at, colon), head.slice(colon + 2, lineEnd));
-      at = lineEnd + lineEndBytes;
-    }
-    return headers;
+    return rawHeadersOf(this.#bytes.toString("latin1", this.#headersStart, this.#bodyStart - lineEndBytes));
   }
 
   get cacheControl(): string | undefined {

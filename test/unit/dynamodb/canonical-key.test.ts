@@ -2,7 +2,12 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { canonicalKey, canonicalPartition, itemKey } from "../../../src/dynamodb/canonical-key.ts";
+import {
+  canonicalKey,
+  canonicalPartition,
+  itemKey,
+  partitionOf,
+} from "../../../src/dynamodb/canonical-key.ts";
 import type { KeyAttribute, KeyType, TableSchema } from "../../../src/dynamodb/model.ts";
 
 describe("canonicalKey", () => {
@@ -93,6 +98,27 @@ describe("the texts of reads and writes", () => {
     expect(canonicalPartition({ sk: { N: "1" } }, [table.partitionKey])).toBeUndefined();
     expect(canonicalPartition({ pk: { N: "1" } }, [table.partitionKey])).toBeUndefined();
     expect(canonicalPartition({ pk: { S: "" } }, [table.partitionKey])).toBeUndefined();
+  });
+
+  test("a key's text tells that of its partition", () => {
+    const value = (type: KeyType) =>
+      type === "S"
+        ? fc.string({ unit: fc.constantFrom("a", ":", "1", "é", "\0"), minLength: 1, maxLength: 12 })
+        : fc.constantFrom(...(type === "N" ? ["1", "-2.5", "1e2"] : ["YQ==", "YWE="]));
+    const type = fc.constantFrom<KeyType>("S", "N", "B");
+    const request = fc
+      .tuple(type, type)
+      .chain(([first, second]) =>
+        fc.tuple(fc.constant(first), fc.constant(second), value(first), value(second)),
+      );
+    fc.assert(
+      fc.property(request, fc.boolean(), ([first, second, pk, sk], isHashOnly) => {
+        const of = schema({ name: "pk", type: first }, isHashOnly ? undefined : { name: "sk", type: second });
+        const key = { pk: { [first]: pk }, ...(!isHashOnly && { sk: { [second]: sk } }) };
+        const canonical = canonicalKey(key, of);
+        expect(partitionOf(canonical ?? "", of)).toBe(canonicalPartition(key, [of.partitionKey]));
+      }),
+    );
   });
 
   test("keys of several attributes stay apart", () => {
