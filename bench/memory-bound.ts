@@ -1,6 +1,6 @@
 /**
- * The memory tier in a process of its own, filled with three times what fits. Started by bench/memory.ts with the bound and the bytes
- * of a body; prints one line of JSON.
+ * The memory tier in a process of its own, filled with three times what fits. Started by bench/memory.ts with the bound and
+ * the bytes of a body; prints one line of JSON.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

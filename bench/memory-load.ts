@@ -1,7 +1,7 @@
 /**
- * GetItem hits over raw sockets, every entry as often as any other: the worst for the processor's caches. Takes a HitJob on standard
- * input, answers with a HitResult. With a rate, requests fall due by the clock, whatever became of those before them, and a
- * latency counts from then.
+ * GetItem hits over raw sockets, every entry as often as any other: the worst for the processor's caches. Takes a HitJob on
+ * standard input, answers with a HitResult. With a rate, requests fall due by the clock, whatever became of those before
+ * them, and a latency counts from then.
  */
 
 import { connect, type Socket } from "node:net";

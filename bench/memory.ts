@@ -123,8 +123,9 @@ function proxyTable(report: ProxyReport): string {
   ]);
 }
 
-const legend = `Bodies of ${bodyBytes} bytes, ${entries} entries. "overhead": resident memory over that of the bodies, by entry. "hit", "put": CPU of one;
-"longest put", "GC": while each put put somebody else out; "swelling": the most resident memory meanwhile over what it was before.
+const legend = `Bodies of ${bodyBytes} bytes, ${entries} entries. "overhead": resident memory over that of the bodies, by entry.
+"hit", "put": CPU of one; "longest put", "GC": while each put put somebody else out; "swelling": the most resident memory
+meanwhile over what it was before.
 Bounds: the memory tier filled with three times what fits, the young generation held at one size; resident: the most that
 was seen. Bodies above 4 KiB are freed by the collector, which lets some pile up.`;
 

@@ -68,7 +68,7 @@ const rows = {
   dynatier_cache_bytes: gauge(
     ["tier"],
     "bytes",
-    "Size of what is cached, bounded by dynatier_cache_bytes_max.",
+    "Memory that what is cached takes, bounded by dynatier_cache_bytes_max.",
   ),
   dynatier_cache_bytes_max: gauge(
     ["tier"],
