@@ -17,7 +17,7 @@
  */
 
 import type { Clock } from "../util/clock.ts";
-import type { TagHash, TagRef } from "./tier.ts";
+import type { Tag, TagHash, TagRef } from "./tier.ts";
 
 export interface VersionClockOptions {
   readonly clock: Clock;
@@ -26,6 +26,9 @@ export interface VersionClockOptions {
   /** Another thread's versions, to share them; undefined = new ones. */
   readonly shared?: SharedArrayBuffer | undefined;
 }
+
+/** Tags whose hash is remembered; a table has one for itself and one for each index. */
+const commonTagsMax = 4096;
 
 /** What one bump of one slot adds to a stamp. */
 export const bumpStep = 2;
@@ -57,6 +60,8 @@ export class VersionClock {
   readonly #changedAtBits: BigInt64Array;
   /** The end of the last wait for an unknown outcome, of any thread. */
   readonly #lastPendingBits: BigInt64Array;
+  /** Of tags that do not stand first. */
+  readonly #commonHashes = new Map<Tag, TagHash>();
   /** When each open wait of this thread ends; as many as there are such writes in unknownOutcomeMs. */
   #pendingUntilMs: number[] = [];
 
@@ -79,8 +84,9 @@ export class VersionClock {
   stamp(tags: readonly TagRef[]): number {
     const nowMs = this.#clock.nowMs();
     let sum = 0;
-    for (const tag of tags) {
-      const slot = hashOf(tag) & this.#mask;
+    for (let at = 0; at < tags.length; at += 1) {
+      const tag = tags[at]!;
+      const slot = (at === 0 ? hashOf(tag) : this.#hashOfCommon(tag)) & this.#mask;
       const version = Atomics.load(this.#versions, 2 * slot);
       const settled = this.#changedAtMs[slot]! > nowMs ? 0 : 1;
       const busy = Atomics.load(this.#versions, 2 * slot + 1) !== 0;
@@ -88,6 +94,17 @@ export class VersionClock {
       sum += bumpStep * version + settled;
     }
     return sum;
+  }
+
+  /** As hashOf, for tags that many answers have: behind an answer's own tag stand those of its table and of everything. */
+  #hashOfCommon(tag: TagRef): TagHash {
+    if (typeof tag !== "string") return tag;
+    const known = this.#commonHashes.get(tag);
+    if (known !== undefined) return known;
+    if (this.#commonHashes.size >= commonTagsMax) this.#commonHashes.clear();
+    const hash = hashOf(tag);
+    this.#commonHashes.set(tag, hash);
+    return hash;
   }
 
   /** True while a replica that lags up to `settleMs` may not show the last change of one of these tags. */
@@ -143,12 +160,13 @@ export class VersionClock {
 
   /** How much one bump of `bumped` moves the stamp of `tags`, collisions of slots included. */
   stepOf(bumped: readonly TagRef[], tags: readonly TagRef[]): number {
-    let step = 0;
+    let moved = 0;
+    const slots = tags.map((tag) => hashOf(tag) & this.#mask);
     for (const changed of bumped) {
-      const slot = hashOf(changed) & this.#mask;
-      for (const tag of tags) if ((hashOf(tag) & this.#mask) === slot) step += bumpStep;
+      const changedSlot = hashOf(changed) & this.#mask;
+      for (const slot of slots) if (slot === changedSlot) moved += bumpStep;
     }
-    return step;
+    return moved;
   }
 }
 
@@ -176,16 +194,31 @@ function raise(times: BigInt64Array, at: number, timeMs: number): void {
   }
 }
 
-/** A tag as 32 bits. FNV-1a over UTF-16 units, finished so that the low bits are mixed. */
+/** A tag as 32 bits. Nodes name tags to each other by it: whoever changes it changes the messages' version (peer-message.ts). */
 export function hashOf(tag: TagRef): TagHash {
   return typeof tag === "string" ? hash(tag) : tag;
 }
 
-/** Unkeyed: a forced collision costs only misses. */
+/**
+ * Two halves side by side, two UTF-16 units a step, as item tags have a hundred and every look-up needs one; rotated, for what
+ * is multiplied only moves up; mixed at the end. Unkeyed: a forced collision costs only misses.
+ */
 function hash(text: string): TagHash {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i += 1) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  const { length } = text;
+  let a = 0x811c9dc5 ^ length;
+  let b = 0x27d4eb2f;
+  let at = 0;
+  for (; at + 4 <= length; at += 4) {
+    a = step(a, text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16));
+    b = step(b, text.charCodeAt(at + 2) | (text.charCodeAt(at + 3) << 16));
+  }
+  for (; at < length; at += 1) a = step(a, text.charCodeAt(at));
+  let h = a ^ ((b << 13) | (b >>> 19));
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return ((h ^ (h >>> 16)) >>> 0) as TagHash;
+}
+
+function step(h: number, units: number): number {
+  return Math.imul(((h << 5) | (h >>> 27)) ^ units, 0x9e3779b1);
 }

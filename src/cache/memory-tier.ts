@@ -1,7 +1,7 @@
 /** L1: answers in this process' memory, bounded by bytes: what makes them valid. All of it is synchronous. */
 
 import type { Clock } from "../util/clock.ts";
-import type { VersionClock } from "./coherence.ts";
+import { hashOf, type VersionClock } from "./coherence.ts";
 import { EntryStore } from "./entry-store.ts";
 import type {
   CacheEntry,
@@ -14,6 +14,7 @@ import type {
   Lookup,
   LookupOptions,
   Tag,
+  TagHash,
   TagRef,
   Write,
   WriteLease,
@@ -75,7 +76,8 @@ export class MemoryTier implements CacheTier {
         return { entry: store.entry(place), tier: "memory" };
       }
     }
-    return { lease: this.#lease(key, tags, stamp, options.settleMs) };
+    // Hashed once for all that the lease has to ask of them.
+    return { lease: this.#lease(key, tags.map(hashOf), stamp, options.settleMs) };
   }
 
   imageLease(key: CacheKey, tags: readonly Tag[]): MemoryImageLease {
@@ -143,7 +145,7 @@ export class MemoryTier implements CacheTier {
     return new EntryStore(this.#bytesMax, this.#entryBytesMax);
   }
 
-  #lease(key: CacheKey, tags: readonly Tag[], stamp: number, settleMs: number): MemoryLease {
+  #lease(key: CacheKey, tags: readonly TagHash[], stamp: number, settleMs: number): MemoryLease {
     const pending = this.#versions.pending(tags);
     const unsettled = pending || this.#versions.unsettled(tags, settleMs);
     return {

@@ -38,7 +38,7 @@ export interface HeartbeatMessage {
 export type PeerMessage = InvalidationMessage | HeartbeatMessage;
 
 const MAGIC = 0xd7;
-const VERSION = 1;
+const VERSION = 2;
 const INVALIDATION = 1;
 const HEARTBEAT = 2;
 const HEAD_BYTES = 3;

@@ -97,15 +97,15 @@ describe("bytes that are no message", () => {
 
   it.each([
     ["nothing", []],
-    ["another magic", [0xd8, 1, 1]],
-    ["another version", [0xd7, 2, 1, 0, 0, 0]],
-    ["another kind", [0xd7, 1, 3, 0, 0, 0]],
-    ["kind 0", [0xd7, 1, 0, 0, 0, 0]],
-    ["unknown flags", [0xd7, 1, 1, 0, 4, 0]],
-    ["four thousand million tags", [0xd7, 1, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f]],
-    ["a number without end", [0xd7, 1, 1, 0, 0, ...Array.from({ length: 40 }, () => 0xff)]],
-    ["no UTF-8", [0xd7, 1, 1, 1, 0xff, 0, 0]],
-    ["a time that is none", [0xd7, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f, 0]],
+    ["another magic", [0xd8, 2, 1]],
+    ["another version", [0xd7, 1, 1, 0, 0, 0]],
+    ["another kind", [0xd7, 2, 3, 0, 0, 0]],
+    ["kind 0", [0xd7, 2, 0, 0, 0, 0]],
+    ["unknown flags", [0xd7, 2, 1, 0, 4, 0]],
+    ["four thousand million tags", [0xd7, 2, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f]],
+    ["a number without end", [0xd7, 2, 1, 0, 0, ...Array.from({ length: 40 }, () => 0xff)]],
+    ["no UTF-8", [0xd7, 2, 1, 1, 0xff, 0, 0]],
+    ["a time that is none", [0xd7, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f, 0]],
   ])("%s", (_, bytes) => {
     expect(decodePeerMessage(Uint8Array.from(bytes))).toBeUndefined();
   });
