@@ -42,9 +42,14 @@ export class ShardHeirs {
   readonly #options: ShardHeirsOptions;
   readonly #waiting = new Set<Ended>();
   readonly #looks: DueQueue<Ended | "audit">;
+  /** Until the next look through all shards for one that nobody knows. */
+  #auditPauseMs: number;
 
   constructor(options: ShardHeirsOptions) {
-    const { clock, sleep } = options.settings;
+    const { clock, sleep, pollMs, auditMs } = options.settings;
+    // Close behind one another at first: 1 a shard is split, one of its children is listed · 2 the following begins, with that
+    // child · 3 the other one is listed, and nobody reads their parent, whose end would lead to it.
+    this.#auditPauseMs = Math.min(2 * pollMs, auditMs);
     this.#options = options;
     // One at a time, and not by the readers' hands: looking for children must not keep anyone from reading.
     const perform = (work: Ended | "audit"): Promise<void> => options.guarded(() => this.#look(work));
@@ -63,8 +68,14 @@ export class ShardHeirs {
   }
 
   run(signal: AbortSignal): Promise<void> {
-    this.#looks.push("audit", this.#options.settings.clock.nowMs() + this.#options.settings.auditMs);
+    this.#auditLater();
     return this.#looks.run(signal);
+  }
+
+  #auditLater(): void {
+    const { clock, auditMs } = this.#options.settings;
+    this.#looks.push("audit", clock.nowMs() + this.#auditPauseMs);
+    this.#auditPauseMs = Math.min(2 * this.#auditPauseMs, auditMs);
   }
 
   async #look(work: Ended | "audit"): Promise<void> {
@@ -72,7 +83,7 @@ export class ShardHeirs {
     const nowMs = settings.clock.nowMs();
     if (work === "audit") {
       await this.#lookThroughAll();
-      this.#looks.push("audit", settings.clock.nowMs() + settings.auditMs);
+      this.#auditLater();
       return;
     }
     // Done by a look through all, or put off by one.

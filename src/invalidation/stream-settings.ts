@@ -50,7 +50,7 @@ export interface StreamFollowerOptions {
   readonly shardsMax?: number | undefined;
   /** How often a shard that has ended is looked after before its children are sought among all shards. */
   readonly childTriesMax?: number | undefined;
-  /** How often all shards are listed to find any that was missed. */
+  /** How often all shards are listed to find any that was missed; after the start sooner, with twice the pause each time. */
   readonly auditMs?: number | undefined;
   /** A shard not read for so long may have lost records unseen: TRIM_HORIZON says nothing of it. */
   readonly retentionMs?: number | undefined;

@@ -94,6 +94,19 @@ describe("the start", () => {
     await until(() => applied().length === 1, applied.toString());
   });
 
+  it("finds a child that was listed after the start, when its sibling was listed before", async () => {
+    const model = new StreamModel();
+    const [, late] = model.split(model.open()[0]!, 2);
+    late!.isListed = false;
+    const { follower, put, applied } = scenario.follow(model);
+    await follower.start();
+    put("early", late);
+    await sleep(20);
+    expect(applied()).toEqual([]);
+    late!.isListed = true;
+    await until(() => applied().length === 1, applied.toString());
+  });
+
   it("stops before it began if the stream is disabled, without a flush", async () => {
     const model = new StreamModel();
     model.disable();
