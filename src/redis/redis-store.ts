@@ -109,8 +109,13 @@ class RedisStore implements SharedStore {
   }
 
   get identity(): string {
-    const runs = this.#contact.latest?.masters.map((master) => master.vitals.runId) ?? [];
-    return runs.sort().join();
+    const masters = this.#contact.latest?.masters ?? [];
+    // Asked by every look-up.
+    if (masters.length === 1) return masters[0]?.vitals.runId ?? "";
+    return masters
+      .map(({ vitals }) => vitals.runId)
+      .sort()
+      .join();
   }
 
   get mayEvict(): boolean {
