@@ -13,7 +13,7 @@ import { GuardedWrites, storeImage, type WriteGuard } from "./guarded-writes.ts"
 import type { MemoryImageLease, MemoryLease, MemoryTier } from "./memory-tier.ts";
 import type { RedisBarrier } from "./redis-barrier.ts";
 import { isMarked, type Receipt, RedisChanges } from "./redis-changes.ts";
-import { decodeEntry, tokensOf } from "./redis-entry.ts";
+import { decodeEntry, hasTokens } from "./redis-entry.ts";
 import { RedisFills } from "./redis-fills.ts";
 import type {
   CacheEntry,
@@ -231,9 +231,7 @@ export class TieredCache implements CacheTier {
 
   /** The entry, if it was stored under the tokens that stand now. */
   async #entry(value: Uint8Array, states: readonly TagState[]): Promise<CacheEntry | undefined> {
-    const tokens = tokensOf(value);
-    const isValid = tokens?.length === states.length && states.every(({ token }, at) => tokens[at] === token);
-    const far = isValid ? await decodeEntry(value) : undefined;
+    const far = hasTokens(value, states) ? await decodeEntry(value) : undefined;
     if (far === undefined) return undefined;
     const { store, clock } = this.#options;
     const nowMs = clock.nowMs();
