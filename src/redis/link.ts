@@ -115,8 +115,11 @@ export class Link {
     if (this.#ended !== undefined) return Promise.reject(new StoreUnavailable("down", this.#ended));
     if (commands.length === 0) return Promise.resolve([]);
     const batch = new Batch(commands.length, performance.now() + timeoutMs);
+    const isAlone = this.#waiting.isEmpty;
     this.#waiting.add(batch);
     this.#asking.ask(commands, batch, this.#write);
+    if (isAlone) this.#outbox.flush();
+    else this.#outbox.flushSoon();
     return batch.outcome;
   }
 
@@ -159,6 +162,7 @@ export class Link {
     if (db !== 0) await this.send([["SELECT", String(db)]], timeoutMs);
     // For the operator's CLIENT LIST; who may not say it is no worse off.
     this.#write(new Command("CLIENT", ["SETNAME", CONNECTION_NAME], {}, () => {}));
+    this.#outbox.flush();
   }
 
   /** Everything goes through the outbox: what was written past it would be answered before its turn. */

@@ -1,6 +1,7 @@
 /**
- * What ioredis writes, on its way to the socket: all of one turn of the event loop in one system call. Not at the end of the
- * callback that asks, which is one client's, but when all sockets that were ready have been read.
+ * What ioredis writes, on its way to the socket. Who is alone is not kept waiting; while answers are due, all of one turn of
+ * the event loop goes in one system call: not at the end of the callback that asks, which is one client's, but when all
+ * sockets that were ready have been read.
  */
 
 import type { Writable } from "node:stream";
@@ -24,23 +25,26 @@ export class Outbox implements PipelineStream {
     this.destination = { redis };
   }
 
+  /** ioredis calls it; nothing is sent before flush or flushSoon is called. */
   write(data: string | Buffer): void {
     if (typeof data === "string") this.#text += data;
     else {
       this.#parts.push(this.#text, data);
       this.#text = "";
     }
-    if (this.#text.length > TEXT_LENGTH_MAX) this.#send();
-    else if (!this.#isDue) {
-      this.#isDue = true;
-      setImmediate(() => {
-        this.#isDue = false;
-        this.#send();
-      });
-    }
   }
 
-  #send(): void {
+  flushSoon(): void {
+    if (this.#text.length > TEXT_LENGTH_MAX) this.flush();
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.flush();
+    });
+  }
+
+  flush(): void {
     const stream: Writable = this.destination.redis.stream;
     const parts = this.#text === "" ? this.#parts : [...this.#parts, this.#text];
     this.#parts = [];

@@ -17,6 +17,10 @@ export class Waiting {
     this.#onLate = onLate;
   }
 
+  get isEmpty(): boolean {
+    return this.#batches.size === 0;
+  }
+
   add(batch: Batch): void {
     this.#batches.add(batch);
     if (batch.endsAtMs < this.#firesAtMs) this.#fireAt(batch.endsAtMs);
