@@ -16,7 +16,10 @@ export interface AskingOwner {
 }
 
 export class Asking extends Command {
-  /** Those that wait for answers, and those that no longer do but are owed them: in the order of ioredis' queue. */
+  /**
+   * Those that wait for answers, and those that no longer do but are owed them, in the order of ioredis' queue: as many as
+   * there are requests, until time-outs end the connection.
+   */
   readonly #asked: Batch[] = [];
   #next: RedisCommand = ["PING"];
 

@@ -10,8 +10,8 @@ import type { Redis } from "ioredis";
 /** Whatever ioredis takes for the stream of a pipeline. */
 type PipelineStream = Extract<Parameters<Redis["sendCommand"]>[1], { isPipeline: true }>;
 
-/** So many characters do not wait for the end of the turn. */
-const TEXT_LENGTH_MAX = 16 * 1024;
+/** So many characters and bytes do not wait for the end of the turn. */
+const LENGTH_MAX = 16 * 1024;
 
 export class Outbox implements PipelineStream {
   readonly isPipeline = true;
@@ -19,6 +19,8 @@ export class Outbox implements PipelineStream {
   /** What goes before #text. */
   #parts: (string | Buffer)[] = [];
   #text = "";
+  /** Of both. */
+  #length = 0;
   #isDue = false;
 
   constructor(redis: Redis) {
@@ -27,6 +29,7 @@ export class Outbox implements PipelineStream {
 
   /** ioredis calls it; nothing is sent before flush or flushSoon is called. */
   write(data: string | Buffer): void {
+    this.#length += data.length;
     if (typeof data === "string") this.#text += data;
     else {
       this.#parts.push(this.#text, data);
@@ -35,8 +38,8 @@ export class Outbox implements PipelineStream {
   }
 
   flushSoon(): void {
-    if (this.#text.length > TEXT_LENGTH_MAX) this.flush();
-    if (this.#isDue) return;
+    if (this.#length > LENGTH_MAX) this.flush();
+    if (this.#length === 0 || this.#isDue) return;
     this.#isDue = true;
     setImmediate(() => {
       this.#isDue = false;
@@ -49,6 +52,7 @@ export class Outbox implements PipelineStream {
     const parts = this.#text === "" ? this.#parts : [...this.#parts, this.#text];
     this.#parts = [];
     this.#text = "";
+    this.#length = 0;
     if (parts.length > 1) stream.cork();
     for (const part of parts) stream.write(part);
     if (parts.length > 1) stream.uncork();
