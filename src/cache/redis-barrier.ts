@@ -18,6 +18,8 @@ export class RedisBarrier {
   readonly #raised: Int32Array;
   readonly #servers: Int32Array;
   readonly #thread: number;
+  /** The servers that were asked about last, and their number: every look-up asks. */
+  #asked = { identity: "", number: numberOf("") };
 
   /** @param threads how many there are; `thread` is this one's number, from 0 */
   constructor(threads: number, thread: number, shared?: SharedArrayBuffer) {
@@ -41,7 +43,8 @@ export class RedisBarrier {
 
   /** Whether these are the servers that the process means. */
   means(identity: string): boolean {
-    return Atomics.load(this.#servers, 0) === numberOf(identity);
+    if (identity !== this.#asked.identity) this.#asked = { identity, number: numberOf(identity) };
+    return Atomics.load(this.#servers, 0) === this.#asked.number;
   }
 
   raise(): void {

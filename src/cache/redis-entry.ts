@@ -15,11 +15,15 @@
 import { promisify } from "node:util";
 import { crc32, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
 
-export interface FarEntry {
+export interface FarEntry extends FarAnswer {
   /** One for each tag of the entry, in their order. */
   readonly tokens: readonly string[];
   /** "" = not an item, or one without a canonical form. */
   readonly imageHash: string;
+}
+
+/** An entry without what it is checked by. */
+export interface FarAnswer {
   readonly readAtMs: number;
   readonly units: number;
   readonly negative: boolean;
@@ -67,48 +71,79 @@ export async function encodeEntry(entry: FarEntry, compressBytesMin: number): Pr
 
 /** The tokens of an entry, without looking at its body; undefined = not an entry that we can read. */
 export function tokensOf(value: Uint8Array): string[] | undefined {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (bytes.byteLength < headBytes || bytes[0] !== format) return undefined;
-  const further = bytes[64] ?? 0;
-  if (bytes.byteLength < headBytes + further * tokenBytes) return undefined;
-  const tokens = [bytes.toString("latin1", 1, 1 + tokenBytes)];
-  for (let at = 0; at < further; at += 1) {
-    const start = headBytes + at * tokenBytes;
-    tokens.push(bytes.toString("latin1", start, start + tokenBytes));
-  }
-  return tokens;
+  const bytes = bytesOf(value);
+  if (!isEntry(bytes)) return undefined;
+  return Array.from({ length: 1 + (bytes[64] ?? 0) }, (_, at) => {
+    const start = tokenStart(at);
+    return bytes.toString("latin1", start, start + tokenBytes);
+  });
 }
 
-/** The whole entry; undefined where it is damaged, or compressed in a way that this Node cannot undo. */
-export async function decodeEntry(value: Uint8Array): Promise<FarEntry | undefined> {
-  const tokens = tokensOf(value);
-  if (tokens === undefined) return undefined;
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  const packed = bytes.subarray(headBytes + (tokens.length - 1) * tokenBytes);
-  const flag = bytes[39] ?? 0;
+/** Whether it carries exactly these tokens; false for what is not an entry that we can read. Makes no text of them. */
+export function hasTokens(value: Uint8Array, states: readonly { readonly token: string }[]): boolean {
+  if (!isEntry(value) || states.length !== 1 + (value[64] ?? 0)) return false;
+  return states.every(({ token }, at) => isAt(value, tokenStart(at), token));
+}
+
+/** What it answers; undefined where it is damaged, or compressed in a way that this Node cannot undo. */
+export function decodeEntry(value: Uint8Array): FarAnswer | undefined | Promise<FarAnswer | undefined> {
+  const bytes = bytesOf(value);
+  if (!isEntry(bytes)) return undefined;
+  const packed = bytes.subarray(headBytes + (bytes[64] ?? 0) * tokenBytes);
   const size = bytes.readUInt32LE(60);
-  const body = (flag & flags.compressed) === 0 ? packed : await unpacked(packed, size);
+  const isCompressed = ((bytes[39] ?? 0) & flags.compressed) !== 0;
+  if (isCompressed && size > syncBytesMax)
+    return unpacked(packed, size).then((body) => answerOf(bytes, body));
+  return answerOf(bytes, isCompressed ? unpackedNow(packed, size) : packed);
+}
+
+function answerOf(bytes: Buffer, body: Uint8Array | undefined): FarAnswer | undefined {
   const checksum = bytes.readUInt32LE(56);
-  if (body?.byteLength !== size || crc32(body) !== checksum) return undefined;
-  const hash = bytes.toString("latin1", 1 + tokenBytes, 1 + tokenBytes + hashBytes);
+  if (body?.byteLength !== bytes.readUInt32LE(60) || crc32(body) !== checksum) return undefined;
   return {
-    tokens,
-    imageHash: hash.startsWith("\0") ? "" : hash,
     readAtMs: bytes.readDoubleLE(40),
     units: bytes.readDoubleLE(48),
-    negative: (flag & flags.negative) !== 0,
+    negative: ((bytes[39] ?? 0) & flags.negative) !== 0,
     crc32: checksum,
-    // Memory of its own: what was read from the socket may be part of a larger buffer.
-    body: body === packed ? Uint8Array.from(body) : body,
+    // Memory of its own: what came from the socket or out of zstd may be a small part of a large buffer.
+    body: new Uint8Array(body),
   };
 }
 
+function bytesOf(value: Uint8Array): Buffer {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+
+function isEntry(value: Uint8Array): boolean {
+  if (value.byteLength < headBytes || value[0] !== format) return false;
+  return value.byteLength >= headBytes + (value[64] ?? 0) * tokenBytes;
+}
+
+/** The first one stands apart from the others. */
+function tokenStart(at: number): number {
+  return at === 0 ? 1 : headBytes + (at - 1) * tokenBytes;
+}
+
+function isAt(value: Uint8Array, start: number, token: string): boolean {
+  if (token.length !== tokenBytes) return false;
+  for (let at = 0; at < tokenBytes; at += 1) if (value[start + at] !== token.charCodeAt(at)) return false;
+  return true;
+}
+
 async function unpacked(packed: Uint8Array, size: number): Promise<Uint8Array | undefined> {
+  return decompress?.(packed, boundOf(size)).catch(() => undefined);
+}
+
+function unpackedNow(packed: Uint8Array, size: number): Uint8Array | undefined {
   if (decompress === undefined) return undefined;
   try {
-    const options = { maxOutputLength: Math.max(size, 1) };
-    return size > syncBytesMax ? await decompress(packed, options) : zstdDecompressSync(packed, options);
+    return zstdDecompressSync(packed, boundOf(size));
   } catch {
     return undefined;
   }
+}
+
+/** No more memory than was announced, whatever comes out. */
+function boundOf(size: number) {
+  return { maxOutputLength: Math.max(size, 1) };
 }

@@ -7,13 +7,13 @@
  * because nobody could say whether another node is changing it.
  */
 
-import type { SharedStore, TagState } from "../redis/shared-store.ts";
+import type { Look, SharedStore, TagState } from "../redis/shared-store.ts";
 import type { Clock } from "../util/clock.ts";
 import { GuardedWrites, storeImage, type WriteGuard } from "./guarded-writes.ts";
 import type { MemoryImageLease, MemoryLease, MemoryTier } from "./memory-tier.ts";
 import type { RedisBarrier } from "./redis-barrier.ts";
 import { isMarked, type Receipt, RedisChanges } from "./redis-changes.ts";
-import { decodeEntry, tokensOf } from "./redis-entry.ts";
+import { decodeEntry, type FarAnswer, hasTokens } from "./redis-entry.ts";
 import { RedisFills } from "./redis-fills.ts";
 import type {
   CacheEntry,
@@ -196,31 +196,38 @@ export class TieredCache implements CacheTier {
     const current = this.#looking.get(key);
     if (current?.stamp === stamp && startedAtMs - current.startedAtMs < lookupTimeoutMs)
       return current.result;
-    const result = this.#look(key, tags).finally(() => {
+    const result = this.#look(key, tags).then((found) => {
       if (this.#looking.get(key)?.result === result) this.#looking.delete(key);
+      return found;
     });
     this.#looking.set(key, { stamp, startedAtMs, result });
     return result;
   }
 
+  /** Never rejects. */
   async #look(key: CacheKey, tags: readonly Tag[]): Promise<Found> {
-    const { store, clock } = this.#options;
     if (!this.#isReadable) return undefined;
     try {
-      const { entry: value, tags: seen } = await store.look({ key, tag: tags[0] ?? key }, tags);
-      const absent = tags.filter((_tag, at) => seen[at] === undefined);
-      // What is absent may have been changing when it was removed: then its next reader must not trust a replica.
-      const changedAtMs = store.mayEvict ? store.clock.latestMs(clock.nowMs()) : 0;
-      const born = absent.length > 0 ? await store.ensure(absent, changedAtMs) : [];
+      const { entry: value, tags: seen } = await this.#options.store.look({ key, tag: tags[0] ?? key }, tags);
+      const areAllThere = seen.every((state) => state !== undefined);
+      const states = areAllThere ? seen : await this.#ensure(tags, seen);
       // Raised meanwhile: what was just read may be what an invalidation that got stuck was to end.
-      if (!this.#isReadable) return undefined;
-      const states = tags.flatMap((tag, at) => seen[at] ?? born[absent.indexOf(tag)] ?? []);
-      if (states.length !== tags.length) return undefined;
-      const entry = absent.length === 0 && value !== undefined ? await this.#entry(value, states) : undefined;
-      return { states, entry };
+      if (!this.#isReadable || states.length !== tags.length) return undefined;
+      const isValid = areAllThere && value !== undefined && hasTokens(value, states);
+      return { states, entry: isValid ? this.#entry(await decodeEntry(value)) : undefined };
     } catch {
       return undefined;
     }
+  }
+
+  /** Creates the absent ones. */
+  async #ensure(tags: readonly Tag[], seen: Look["tags"]): Promise<readonly TagState[]> {
+    const { store, clock } = this.#options;
+    const absent = tags.filter((_tag, at) => seen[at] === undefined);
+    // What is absent may have been changing when it was removed: then its next reader must not trust a replica.
+    const changedAtMs = store.mayEvict ? store.clock.latestMs(clock.nowMs()) : 0;
+    const born = await store.ensure(absent, changedAtMs);
+    return tags.flatMap((tag, at) => seen[at] ?? born[absent.indexOf(tag)] ?? []);
   }
 
   /** Whether what Redis says can be trusted: it is there, has been told everything, and is the same for all threads. */
@@ -229,17 +236,13 @@ export class TieredCache implements CacheTier {
     return store.isUp && !barrier.isRaised && barrier.means(store.identity);
   }
 
-  /** The entry, if it was stored under the tokens that stand now. */
-  async #entry(value: Uint8Array, states: readonly TagState[]): Promise<CacheEntry | undefined> {
-    const tokens = tokensOf(value);
-    const isValid = tokens?.length === states.length && states.every(({ token }, at) => tokens[at] === token);
-    const far = isValid ? await decodeEntry(value) : undefined;
+  /** On our own clock, as old as it may be. */
+  #entry(far: FarAnswer | undefined): CacheEntry | undefined {
     if (far === undefined) return undefined;
     const { store, clock } = this.#options;
     const nowMs = clock.nowMs();
     const ageMs = Math.max(0, store.clock.latestMs(nowMs) - far.readAtMs);
-    const { body, crc32, units, negative } = far;
-    return { body, crc32, units, negative, readAtMs: nowMs - ageMs };
+    return { ...far, readAtMs: nowMs - ageMs };
   }
 
   /** Bound to both tiers: what either holds to have changed is not stored in any. */

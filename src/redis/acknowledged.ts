@@ -3,7 +3,8 @@
  * have one of their own, and those that come while it waits go together in the next round.
  */
 
-import type { Link, RedisCommand } from "./link.ts";
+import type { RedisCommand } from "./batch.ts";
+import type { Link } from "./link.ts";
 import { integerOf, type Reply } from "./replies.ts";
 import { StoreUnavailable } from "./shared-store.ts";
 

@@ -6,7 +6,7 @@
 import { hash } from "node:crypto";
 import type { EntryName } from "./shared-store.ts";
 
-const HASH_BYTES = 16;
+const HASH_LENGTH = 22;
 export const SLOTS = 16_384;
 
 export interface Key {
@@ -15,32 +15,46 @@ export interface Key {
   readonly slot: number;
 }
 
+/** What stands in braces, and the slot that a Cluster computes from it. */
+interface Braced {
+  readonly text: string;
+  readonly slot: number;
+}
+
+function bracedOf(text: string): Braced {
+  return { text, slot: slotOf(text) };
+}
+
 /** The keys of one fleet: those that share a prefix. */
 export class Keys {
   readonly #prefix: string;
   readonly log: Key;
+  /** The tag that was asked for last: its entry's key is asked for beside it. */
+  #lastTag = "";
+  #lastBraced: Braced;
 
   /** Throws if the prefix has a brace: it would decide about slots. */
   constructor(prefix: string) {
     if (/[{}]/.test(prefix)) throw new Error("the prefix of keys in Redis must not have braces");
     this.#prefix = prefix;
-    this.log = this.#key("log:", "log", "");
+    this.log = this.#key("log:", bracedOf("log"), "");
+    this.#lastBraced = bracedOf(hashed(this.#lastTag));
   }
 
   tag(tag: string): Key {
-    return this.#key("t:", hashed(tag), "");
+    return this.#key("t:", this.#ofTag(tag), "");
   }
 
   entry({ key, tag }: EntryName): Key {
-    return this.#key("e:", hashed(tag), hashed(key));
+    return this.#key("e:", this.#ofTag(tag), hashed(key));
   }
 
   lease(name: string): Key {
-    return this.#key("l:", hashed(name), "");
+    return this.#key("l:", bracedOf(hashed(name)), "");
   }
 
   checkpoint(name: string): Key {
-    return this.#key("c:", hashed(name), "");
+    return this.#key("c:", bracedOf(hashed(name)), "");
   }
 
   /** Where a master keeps its ids: in a slot that is its own, the same one for everybody who sees the same Cluster. */
@@ -52,17 +66,25 @@ export class Keys {
     throw new Error("a master has no slot that could be named");
   }
 
-  #key(kind: string, braced: string, rest: string): Key {
-    return { name: `${this.#prefix}${kind}{${braced}}${rest}`, slot: slotOf(braced) };
+  #ofTag(tag: string): Braced {
+    if (tag !== this.#lastTag) {
+      this.#lastTag = tag;
+      this.#lastBraced = bracedOf(hashed(tag));
+    }
+    return this.#lastBraced;
+  }
+
+  #key(kind: string, { text, slot }: Braced, rest: string): Key {
+    return { name: `${this.#prefix}${kind}{${text}}${rest}`, slot };
   }
 }
 
 /** So many numbers hit each of the 16,384 slots, with one or two to spare: a master with a single slot is found too. */
 const IDS_TRIES_MAX = 1_000_000;
 
-/** 128 bits of SHA-256, 22 characters. */
+/** 132 bits of SHA-256. As text at once: a buffer in between would cost more than the hash. */
 function hashed(name: string): string {
-  return hash("sha256", name, "buffer").subarray(0, HASH_BYTES).toString("base64url");
+  return hash("sha256", name, "base64url").slice(0, HASH_LENGTH);
 }
 
 /** CRC-16/XMODEM, as Redis Cluster's specification has it. */

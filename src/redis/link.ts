@@ -8,10 +8,12 @@
 import { isIP } from "node:net";
 import { Command, Redis } from "ioredis";
 import type { HostPort } from "../util/redis-address.ts";
+import { Asking } from "./asking.ts";
+import { Batch, type RedisCommand } from "./batch.ts";
+import { Outbox } from "./outbox.ts";
 import type { Reply } from "./replies.ts";
 import { StoreUnavailable } from "./shared-store.ts";
-
-export type RedisCommand = readonly [name: string, ...args: (string | Buffer)[]];
+import { Waiting } from "./waiting.ts";
 
 export interface LinkOptions {
   readonly isTls: boolean;
@@ -30,20 +32,20 @@ const FATAL: ReadonlySet<string> = new Set([
 const ERROR_LENGTH_MAX = 160;
 const CONNECTION_NAME = "dynatier";
 
-interface Waiting {
-  reject(error: StoreUnavailable): void;
-}
-
 export class Link {
   readonly at: HostPort;
   readonly #options: LinkOptions;
   readonly #redis: Redis;
-  readonly #waiting = new Set<Waiting>();
+  readonly #outbox: Outbox;
+  readonly #waiting = new Waiting((batch) => this.#late(batch));
+  readonly #asking = new Asking({
+    answered: (batch) => this.#answered(batch),
+    failed: (batch, error) => this.#refuse(batch, error),
+  });
   readonly #onEnd: ((reason: string) => void)[] = [];
   #ended: string | undefined;
   #lastError: string | undefined;
   #timeouts = 0;
-  #isCorked = false;
 
   /** Connects, authenticates and chooses the database. Rejects with StoreUnavailable, at the latest after `timeoutMs`. */
   static async open(at: HostPort, options: LinkOptions, timeoutMs: number): Promise<Link> {
@@ -76,6 +78,7 @@ export class Link {
       connectTimeout: 0,
       ...(options.isTls ? { tls: isIP(at.host) ? {} : { servername: at.host } } : {}),
     });
+    this.#outbox = new Outbox(this.#redis);
     this.#redis.on("error", (error) => this.#fails(error));
     this.#redis.on("connect", () => this.#guardQueue());
     for (const event of ["close", "end"] as const) {
@@ -100,8 +103,7 @@ export class Link {
     this.#ended = reason;
     this.#redis.disconnect();
     this.#redis.stream?.destroy();
-    for (const one of this.#waiting) one.reject(new StoreUnavailable("down", reason));
-    this.#waiting.clear();
+    for (const batch of this.#waiting.removeAll()) batch.fail(new StoreUnavailable("down", reason));
     for (const callee of this.#onEnd.splice(0)) callee(reason);
   }
 
@@ -109,34 +111,16 @@ export class Link {
    * Sends commands in one piece, in this order; the replies in the same order. Rejects with StoreUnavailable as soon as
    * one of them is an error, the connection ends, or `timeoutMs` pass: all of them may have been carried out even so.
    */
-  send(commands: readonly RedisCommand[], timeoutMs: number): Promise<Reply[]> {
+  send(commands: readonly RedisCommand[], timeoutMs: number): Promise<readonly Reply[]> {
     if (this.#ended !== undefined) return Promise.reject(new StoreUnavailable("down", this.#ended));
     if (commands.length === 0) return Promise.resolve([]);
-    return new Promise((resolve, reject) => {
-      const replies: Reply[] = new Array(commands.length).fill(null);
-      let left = commands.length;
-      const settle = (): boolean => {
-        clearTimeout(timer);
-        return this.#waiting.delete(waiting);
-      };
-      const waiting: Waiting = {
-        reject: (error) => {
-          if (settle()) reject(error);
-        },
-      };
-      const timer = setTimeout(() => this.#timeout(waiting), timeoutMs);
-      this.#waiting.add(waiting);
-      this.#cork();
-      commands.forEach(([name, ...args], at) => {
-        this.#write(name, args, (error, reply) => {
-          if (error) return this.#refuse(error, waiting);
-          this.#timeouts = 0;
-          replies[at] = reply;
-          left -= 1;
-          if (left === 0 && settle()) resolve(replies);
-        });
-      });
-    });
+    const batch = new Batch(commands.length, performance.now() + timeoutMs);
+    const isAlone = this.#waiting.isEmpty;
+    this.#waiting.add(batch);
+    this.#asking.ask(commands, batch, this.#write);
+    if (isAlone) this.#outbox.flush();
+    else this.#outbox.flushSoon();
+    return batch.outcome;
   }
 
   /** The server's words, shortened and without our password. */
@@ -177,40 +161,27 @@ export class Link {
     }
     if (db !== 0) await this.send([["SELECT", String(db)]], timeoutMs);
     // For the operator's CLIENT LIST; who may not say it is no worse off.
-    this.#write("CLIENT", ["SETNAME", CONNECTION_NAME], () => {});
+    this.#write(new Command("CLIENT", ["SETNAME", CONNECTION_NAME], {}, () => {}));
+    this.#outbox.flush();
   }
 
-  #write(name: string, args: (string | Buffer)[], done: (error: Error | null, reply: Reply) => void): void {
-    // Names in capitals: ioredis transforms replies only of those in small letters.
-    const command = new Command(name, args, { replyEncoding: null }, (error, reply) =>
-      done(error ?? null, reply),
-    );
-    this.#redis.sendCommand(command);
+  /** Everything goes through the outbox: what was written past it would be answered before its turn. */
+  #write = (command: Command): void => {
+    this.#redis.sendCommand(command, this.#outbox);
+  };
+
+  #answered(batch: Batch): void {
+    this.#timeouts = 0;
+    if (batch.isAnswered && this.#waiting.remove(batch)) batch.succeed();
   }
 
-  /** One system call for all that is sent in this turn of the event loop. */
-  #cork(): void {
-    const { stream } = this.#redis;
-    if (this.#isCorked || !stream) return;
-    this.#isCorked = true;
-    stream.cork();
-    process.nextTick(() => {
-      this.#isCorked = false;
-      stream.uncork();
-    });
+  #late(batch: Batch): void {
+    batch.fail(new StoreUnavailable("timeout", "Redis did not answer in time"));
+    this.#timeouts += 1;
+    if (this.#timeouts >= this.#options.timeoutsMax) this.end(`${this.#timeouts} time-outs in a row`);
   }
 
-  /** After a pause of this process timers run before the socket is read: the answer may already be there. */
-  #timeout(waiting: Waiting): void {
-    setImmediate(() => {
-      if (!this.#waiting.has(waiting)) return;
-      waiting.reject(new StoreUnavailable("timeout", "Redis did not answer in time"));
-      this.#timeouts += 1;
-      if (this.#timeouts >= this.#options.timeoutsMax) this.end(`${this.#timeouts} time-outs in a row`);
-    });
-  }
-
-  #refuse(error: Error, waiting: Waiting): void {
+  #refuse(batch: Batch, error: Error): void {
     if (error.name !== "ReplyError") {
       this.end(this.clean(this.#lastError ?? error.message));
       return;
@@ -218,7 +189,7 @@ export class Link {
     this.#timeouts = 0;
     const text = this.clean(error.message);
     const [word = ""] = text.split(" ", 1);
-    waiting.reject(new StoreUnavailable("refused", text));
+    if (this.#waiting.remove(batch)) batch.fail(new StoreUnavailable("refused", text));
     if (FATAL.has(word)) this.end(text);
   }
 

@@ -1,6 +1,7 @@
 /** Reads the log on a connection of its own, since waiting for messages holds up everything behind it. */
 
-import type { Link, RedisCommand } from "./link.ts";
+import type { RedisCommand } from "./batch.ts";
+import type { Link } from "./link.ts";
 import { isList, listOf, pairsOf, type Reply, refused, sequenceOf } from "./replies.ts";
 import type { Session } from "./session.ts";
 import { type LogMessage, StoreUnavailable } from "./shared-store.ts";

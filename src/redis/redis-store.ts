@@ -9,9 +9,9 @@
 import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/log.ts";
 import { parseRedisUrl, type RedisAddress } from "../util/redis-address.ts";
+import type { RedisCommand } from "./batch.ts";
 import { Contact } from "./contact.ts";
 import { Keys } from "./keys.ts";
-import type { RedisCommand } from "./link.ts";
 import { BODY, LogReader } from "./log-reader.ts";
 import { pairsOf, type Reply, refused, sequenceOf } from "./replies.ts";
 import { CHANGE } from "./scripts.ts";
@@ -109,8 +109,7 @@ class RedisStore implements SharedStore {
   }
 
   get identity(): string {
-    const runs = this.#contact.latest?.masters.map((master) => master.vitals.runId) ?? [];
-    return runs.sort().join();
+    return this.#contact.latest?.identity ?? "";
   }
 
   get mayEvict(): boolean {
@@ -145,9 +144,10 @@ class RedisStore implements SharedStore {
     const sinceMs = clock.nowMs() - vouchWithinMs;
     const isVouched = routed.every(({ slot: one }) => session.masterOf(one).isVouchedSince(sinceMs));
     if (!isVouched) throw refused("a server has no replica that acknowledges: it may have been replaced");
-    const [entry, ...states] = await session.send(routed, lookupTimeoutMs);
-    if (entry !== null && !Buffer.isBuffer(entry)) throw refused("Redis gave an entry that is none");
-    return { entry: entry ?? undefined, tags: this.#statesOf(states) };
+    const replies = await session.send(routed, lookupTimeoutMs);
+    const entry = replies[0] ?? undefined;
+    if (entry !== undefined && !Buffer.isBuffer(entry)) throw refused("Redis gave an entry that is none");
+    return { entry, tags: this.#statesOf(replies.slice(1)) };
   }
 
   async ensure(tags: readonly string[], changedAtMs: number): Promise<readonly TagState[]> {

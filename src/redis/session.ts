@@ -1,7 +1,7 @@
 /** All masters of one contact, from the moment all are connected to the moment one of them is lost. */
 
+import type { RedisCommand } from "./batch.ts";
 import { type Keys, SLOTS } from "./keys.ts";
-import type { RedisCommand } from "./link.ts";
 import { Master, type MasterOptions } from "./master.ts";
 import type { Reply } from "./replies.ts";
 import { StoreUnavailable } from "./shared-store.ts";
@@ -60,6 +60,16 @@ export class Session {
     return this.#ended;
   }
 
+  /** Names the servers. Asked by every look-up. */
+  get identity(): string {
+    const [only] = this.masters;
+    if (only && this.masters.length === 1) return only.vitals.runId;
+    return this.masters
+      .map(({ vitals }) => vitals.runId)
+      .sort()
+      .join();
+  }
+
   /** Whether something was lost, so that the next contact has to be a renewed one. */
   get isDoubtful(): boolean {
     return this.#isDoubtful;
@@ -108,7 +118,7 @@ export class Session {
   }
 
   /** Sends commands to the masters that they concern, at the same time; the replies in the order of the commands. */
-  async send(routed: readonly Routed[], timeoutMs: number): Promise<readonly Reply[]> {
+  send(routed: readonly Routed[], timeoutMs: number): Promise<readonly Reply[]> {
     return this.spread(routed, (master, commands) => master.link.send(commands, timeoutMs));
   }
 

@@ -17,6 +17,8 @@ export interface TagCommandsOptions {
 }
 
 const TOKEN_BYTES = 12;
+/** As many tables as a node is likely to serve; beyond it they are made anew. */
+const EPOCH_READS_MAX = 1_000;
 /** The length of an image hash in the head of an entry: 16 bytes in base64url. */
 const IMAGE_HASH_LENGTH = 22;
 
@@ -36,14 +38,15 @@ export interface Altered {
 
 export class TagCommands {
   readonly #options: TagCommandsOptions;
+  /** Every look-up reads the same few epochs. */
+  readonly #epochReads = new Map<string, Routed>();
 
   constructor(options: TagCommandsOptions) {
     this.#options = options;
   }
 
   read(tag: string): Routed {
-    const { name, slot } = this.#options.keys.tag(tag);
-    return { slot, command: ["HGETALL", name] };
+    return this.#options.isEpoch(tag) ? this.#readEpoch(tag) : readOf(this.#options.keys.tag(tag));
   }
 
   ensure(tag: string, changedAtMs: number): Routed {
@@ -73,6 +76,15 @@ export class TagCommands {
     return this.#script(UNMARK.sha, [this.#options.keys.tag(tag)], [early(earliestNowMs), writer]);
   }
 
+  #readEpoch(tag: string): Routed {
+    const known = this.#epochReads.get(tag);
+    if (known) return known;
+    if (this.#epochReads.size >= EPOCH_READS_MAX) this.#epochReads.clear();
+    const routed = readOf(this.#options.keys.tag(tag));
+    this.#epochReads.set(tag, routed);
+    return routed;
+  }
+
   #keep(tag: string): string {
     return this.#options.isEpoch(tag) ? "0" : String(this.#options.tagKeepMs);
   }
@@ -81,6 +93,10 @@ export class TagCommands {
     const names = keys.map(({ name }) => name);
     return { slot: keys[0]?.slot ?? 0, command: ["EVALSHA", sha, String(names.length), ...names, ...argv] };
   }
+}
+
+function readOf({ name, slot }: Key): Routed {
+  return { slot, command: ["HGETALL", name] };
 }
 
 /** What CHANGE answered. */

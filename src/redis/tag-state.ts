@@ -1,8 +1,11 @@
 /** A tag as Redis keeps it, taken apart. */
 
-import { integerOf, pairsOf, type Reply, refused, textOf } from "./replies.ts";
+import { integerOf, isList, pairsOf, type Reply, refused, textOf } from "./replies.ts";
 import type { TagState } from "./shared-store.ts";
 
+const TOKEN_NAME = "t".charCodeAt(0);
+const CHANGED_NAME = "c".charCodeAt(0);
+const NO_MARKS: ReadonlyMap<string, number> = new Map();
 const TOKEN = /^[A-Za-z0-9_-]{16}$/;
 
 /** A random token: 12 bytes. */
@@ -17,6 +20,24 @@ export function tokenOf(reply: Reply | undefined): string {
  * their end.
  */
 export function tagOf(reply: Reply | undefined, earliestNowMs: number): TagState | undefined {
+  return isList(reply) && isUnmarked(reply) ? unmarkedOf(reply) : anyTagOf(reply, earliestNowMs);
+}
+
+/** As nearly all tags are, nearly always: its token and the time of its change, as the scripts write them, and nothing else. */
+function isUnmarked(fields: readonly Reply[]): boolean {
+  return fields.length === 4 && isName(fields[0], TOKEN_NAME) && isName(fields[2], CHANGED_NAME);
+}
+
+function unmarkedOf([, token, , changedAtMs]: readonly Reply[]): TagState {
+  return { token: tokenOf(token), changedAtMs: integerOf(changedAtMs), marks: NO_MARKS };
+}
+
+/** Whether a field has this name of one letter. */
+function isName(reply: Reply | undefined, letter: number): boolean {
+  return Buffer.isBuffer(reply) && reply.length === 1 && reply[0] === letter;
+}
+
+function anyTagOf(reply: Reply | undefined, earliestNowMs: number): TagState | undefined {
   const fields = pairsOf(reply);
   if (fields.size === 0) return undefined;
   const changedAtMs = integerOf(fields.get("c"));

@@ -1,7 +1,7 @@
 /** How nodes take turns: leases, and checkpoints of who had the turn before. */
 
+import type { RedisCommand } from "./batch.ts";
 import type { Keys } from "./keys.ts";
-import type { RedisCommand } from "./link.ts";
 import { integerOf, pairsOf, type Reply, textOf } from "./replies.ts";
 import { LEASE, RELEASE, SAVE_CHECKPOINT } from "./scripts.ts";
 import type { Session } from "./session.ts";

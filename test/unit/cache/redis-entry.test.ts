@@ -3,7 +3,13 @@
 import { crc32 } from "node:zlib";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeEntry, encodeEntry, type FarEntry, tokensOf } from "../../../src/cache/redis-entry.ts";
+import {
+  decodeEntry,
+  encodeEntry,
+  type FarEntry,
+  hasTokens,
+  tokensOf,
+} from "../../../src/cache/redis-entry.ts";
 
 const token = fc.string({ minLength: 16, maxLength: 16, unit: fc.constantFrom(..."abcXYZ019-_") });
 const entries: fc.Arbitrary<FarEntry> = fc
@@ -24,11 +30,49 @@ describe("an entry in Redis", () => {
         const value = await encodeEntry(entry, compressBytesMin);
         expect(tokensOf(value)).toEqual(entry.tokens);
         const { body, ...rest } = (await decodeEntry(value)) ?? expect.fail("not decoded");
-        const { body: sent, ...expected } = entry;
+        const { body: sent, tokens: _tokens, imageHash: _imageHash, ...expected } = entry;
         expect(rest).toEqual(expected);
         expect(Buffer.compare(body, sent)).toBe(0);
       }),
     );
+  });
+
+  it("has its own tokens, and no others", async () => {
+    const foreign = fc.array(token, { minLength: 1, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(
+        entries,
+        foreign,
+        fc.nat(),
+        fc.nat({ max: 15 }),
+        async (entry, others, which, place) => {
+          const value = await encodeEntry(entry, 0);
+          const states = (tokens: readonly string[]) => tokens.map((one) => ({ token: one }));
+          expect(hasTokens(value, states(entry.tokens))).toBe(true);
+          expect(hasTokens(value, states(others))).toBe(others.join() === entry.tokens.join());
+          expect(hasTokens(value, states([...entry.tokens, ...others]))).toBe(false);
+          expect(hasTokens(value, states(entry.tokens.slice(1)))).toBe(false);
+          expect(
+            hasTokens(value.subarray(0, which % (49 + 16 * entry.tokens.length)), states(entry.tokens)),
+          ).toBe(false);
+          const at = which % entry.tokens.length;
+          const altered = entry.tokens.map((one, index) =>
+            index === at ? `${one.slice(0, place)}#${one.slice(place + 1)}` : one,
+          );
+          expect(hasTokens(value, states(altered))).toBe(false);
+          expect(hasTokens(value, states(altered.map((one) => one.slice(1))))).toBe(false);
+        },
+      ),
+    );
+  });
+
+  it("comes back in memory that is no larger than it", async () => {
+    const body = Buffer.alloc(2_000, "abc");
+    const entry = { tokens: ["t".repeat(16)], imageHash: "", readAtMs: 1, units: 1, negative: false };
+    for (const compressBytesMin of [0, 1_000]) {
+      const value = await encodeEntry({ ...entry, body, crc32: crc32(body) }, compressBytesMin);
+      expect((await decodeEntry(value))?.body.buffer.byteLength).toBe(2_000);
+    }
   });
 
   it("has its first token and its image hash where the store's script looks for them", async () => {
