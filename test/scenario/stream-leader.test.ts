@@ -162,7 +162,8 @@ describe("a fleet", () => {
     await applied(fleet, "a");
     await until(allFollow(fleet), () => fleet.nodes.map((node) => node.report()));
     expect(fleet.leaders()).toHaveLength(1);
-    expect(scenario.server.count("DescribeStream")).toBe(1);
+    // Of the one shard, by one node.
+    expect(scenario.server.count("GetShardIterator")).toBe(1);
     for (const node of fleet.nodes) {
       expect(node.report()).toMatchObject({
         isFollowed: true,
