@@ -67,6 +67,7 @@ export class Servers {
     forwarder: () => this.#script("forwarder.ts", this.#connections, ["upstream"]),
     "forwarder-over-http": () => this.#script("forwarder.ts", this.#connections, ["node:http"]),
     proxy: () => this.#proxy("upstream"),
+    "proxy-ycsb": () => this.#proxy("upstream"),
     "proxy-over-http": () => this.#proxy("node:http"),
     "proxy-fastify": () => this.#proxy("upstream", "--fast-lane=false"),
     "proxy-sigv4": () => this.#verifyingProxy(),
