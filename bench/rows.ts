@@ -5,7 +5,8 @@ import { type YcsbName, ycsbNames, ycsbTitles } from "./ycsb.ts";
 
 /**
  * "proxy…" are dynatier: with its fast lane off, with `auth: sigv4`, with Redis and hardly any memory, before another
- * upstream. "proxy-ycsb" has writes, which would cost the other's entries a hit here and there (slots). "…-over-http" have the bare node:http server as their upstream instead of DynamoDB Local.
+ * upstream. "proxy-ycsb" has writes, which would cost the other's entries a hit here and there (slots). "…-over-http" have
+ * the bare node:http server as their upstream instead of DynamoDB Local.
  */
 export type ServerName =
   | "upstream"
