@@ -92,7 +92,7 @@ JSON, sigma ${sigma}, from ${min} to ${max}, keys of several forms and lengths. 
 all bytes of a sample.`;
 
 /** Below this share of its core neither the server nor the load was the limit: somebody else used the machine. */
-const busyMin = 0.8;
+const busyMin = 0.75;
 
 function busyCell({ serverBusy, behindBusy, loadBusy }: RowFigures): string {
   const behind = behindBusy !== undefined && behindBusy.median >= 0.005 ? `+${percent(behindBusy)}` : "";
