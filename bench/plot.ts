@@ -18,8 +18,8 @@ const panels: readonly Panel[] = [
   },
 ];
 
-const width = 960;
-const nameWidth = 250;
+const width = 1000;
+const nameWidth = 290;
 const panelWidth = 340;
 const gap = 15;
 const barHeight = 16;
@@ -42,8 +42,8 @@ export function plot(report: Report): string {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
       `role="img" font-family="system-ui, sans-serif" font-size="12" fill="${grey}">`,
     `<title>dynatier and its neighbours on one core</title>`,
-    text(0, 22, "dynatier and its neighbours on one core", `font-size="17" font-weight="600"`),
-    text(0, 42, machine, `font-size="11"`),
+    text(8, 22, "dynatier and its neighbours on one core", `font-size="17" font-weight="600"`),
+    text(8, 42, machine, `font-size="11"`),
     ...rows.map(({ short = "" }, at) =>
       text(
         nameWidth - 8,
