@@ -22,7 +22,7 @@ export interface Server {
 }
 
 /** So small that what is asked for in turn is never there when its turn comes. */
-const tinyMemoryBytes = 65_536;
+const tinyMemoryBytes = 16_384;
 
 /** Why Redis cannot be measured here; undefined = it can. */
 export function whyNoRedis(): string | undefined {
