@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { VersionClock } from "../src/cache/coherence.ts";
 import { MemoryTier } from "../src/cache/memory-tier.ts";
 import type { CacheKey, Tag } from "../src/cache/tier.ts";
+import { resident } from "./resident.ts";
 
 export interface BoundFigures {
   readonly entries: number;
@@ -39,16 +40,6 @@ async function fill(tier: MemoryTier, entries: number): Promise<number> {
     await sleep(0);
   }
   return most;
-}
-
-async function resident(): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let look = 0; look < 5; look += 1) {
-    globalThis.gc?.();
-    await sleep(50);
-    least = Math.min(least, process.memoryUsage().rss);
-  }
-  return least;
 }
 
 // What the code itself takes, and the young generation at its full size, is not the cache's.

@@ -7,6 +7,7 @@ import { PerformanceObserver } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Candidate, type CandidateName, candidates } from "./memory-candidates.ts";
 import { seeded } from "./random.ts";
+import { resident } from "./resident.ts";
 
 export interface CandidateFigures {
   readonly overheadBytes: number;
@@ -27,16 +28,6 @@ const hits = 1_000_000;
 
 /** As plan.ts names items. */
 const keyOf = (at: number) => `i\0Zk3vQ0b8R1mXcT5yLw9aPg\0S${String(at).padStart(20, "0")}`;
-
-async function resident(): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let look = 0; look < 5; look += 1) {
-    globalThis.gc?.();
-    await sleep(50);
-    least = Math.min(least, process.memoryUsage().rss);
-  }
-  return least;
-}
 
 function cpuNs(repeats: number, turn: (at: number) => void): number {
   const before = process.cpuUsage();

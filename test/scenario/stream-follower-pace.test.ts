@@ -93,6 +93,26 @@ describe("the pace", () => {
     expect(inTurnMost).toBe(recordsInTurnMax);
   });
 
+  it("applies nothing more of a page during which it was stopped", async () => {
+    const model = new StreamModel();
+    let applied = 0;
+    let stopped: Promise<void> | undefined;
+    const apply = (): void => {
+      applied += 1;
+      if (applied === recordsInTurnMax) stopped = follower.stop();
+    };
+    const { follower, put } = scenario.follow(model, { ...usual, sink: { apply, flush: () => {} } });
+    await follower.start();
+    for (let n = 0; n < 1_000; n++) put(`n${n}`);
+    await until(
+      () => stopped !== undefined,
+      () => applied,
+    );
+    await stopped;
+    await sleep(20);
+    expect(applied).toBe(recordsInTurnMax);
+  });
+
   it("is set by throttling answers for a while", async () => {
     const model = new StreamModel();
     model.olderByMs = 10_000;
