@@ -5,7 +5,7 @@
  *
  * | | |
  * |---|---|
- * | always | max(`freshWithinMs` + stream lag, `degradedMaxAgeMs` + replica lag) |
+ * | always | max(`freshWithinMs` + stream lag, `degradedMaxAgeMs` + the lag of what was read: replicas, or the global index) |
  * | no call fails, nothing stalls | stream lag + polls, with the time that calls take |
  */
 
@@ -13,7 +13,7 @@ import { noWishes } from "../../src/proxy/call.ts";
 import type { Upstream } from "../../src/upstream/upstream.ts";
 import type { Around } from "./checker.ts";
 import type { Ledger } from "./ledger.ts";
-import type { ModelTable } from "./model-table.ts";
+import { globalIndex, type ModelTable } from "./model-table.ts";
 import type { Effect } from "./model-writes.ts";
 import type { Node } from "./node.ts";
 import { Random } from "./random.ts";
@@ -127,8 +127,10 @@ export class StreamSide {
   }
 
   /** What may be asked of an answer to a read that begins now. */
-  around(): Around {
-    const { settleMs } = this.#options;
+  around({ input }: Ask): Around {
+    const { settleMs, indexSettleMs } = this.#options;
+    // 1 the stream stalls · 2 an item leaves an index partition · 3 that is read, and the index still has it · 4 a hit.
+    const readLagMs = input.IndexName === globalIndex ? indexSettleMs : settleMs;
     const { freshWithinMs, lagMs, degradedMaxAgeMs, calm, idlePollMs, delayMs } = this.circumstances;
     const bounds = new Map<string, number>();
     for (const table of this.#followedTables()) {
@@ -136,7 +138,7 @@ export class StreamSide {
       this.tally.asked += 1;
       if (watch?.freshness.lagMs(idOf(table)) === undefined) continue;
       this.tally.followed += 1;
-      const gateMs = Math.max(freshWithinMs + lagMs, degradedMaxAgeMs + settleMs);
+      const gateMs = Math.max(freshWithinMs + lagMs, degradedMaxAgeMs + readLagMs);
       // A shard's last page, a look for its children, their iterator and first page; twice for two generations.
       const calmMs = lagMs + 2 * idlePollMs + 16 * delayMs;
       bounds.set(table, calm && watch.isFollowing(idOf(table)) ? Math.min(gateMs, calmMs) : gateMs);

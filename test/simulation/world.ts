@@ -235,7 +235,7 @@ export class World {
     };
     this.tally.calls += 1;
     const crashes = this.#crashes;
-    const around = this.streams?.around();
+    const around = this.streams?.around(ask);
     this.trace.add(() => `ask ${ask.operation} ${JSON.stringify(ask.input)} ${wishes(ask)}`);
     Promise.resolve(handle(call, this.#node.deps))
       .then((reply) => {
