@@ -31,6 +31,8 @@ export interface MemoryTierOptions {
 
 /** The same promises as everywhere, kept at once. */
 export interface MemoryLease extends Lease {
+  /** A write of unknown outcome may still land on something that the answer depends on. */
+  readonly isPending: boolean;
   /** @param ageMsMax the oldest that this entry may be served, where the reader's bound is not enough */
   fill(entry: CacheEntry, readConsistently: boolean, ageMsMax?: number): FillOutcome;
 }
@@ -146,15 +148,16 @@ export class MemoryTier implements CacheTier {
   }
 
   #lease(key: CacheKey, tags: readonly TagHash[], stamp: number, settleMs: number): MemoryLease {
-    const pending = this.#versions.pending(tags);
-    const unsettled = pending || this.#versions.unsettled(tags, settleMs);
+    const isPending = this.#versions.pending(tags);
+    const unsettled = isPending || this.#versions.unsettled(tags, settleMs);
     return {
       stamp,
       unsettled,
+      isPending,
       fill: (entry, readConsistently, ageMsMax) => {
         if (this.#versions.stamp(tags) !== stamp) return "stale_lease";
         // A strong read is not enough while an unknown outcome is pending: what it saw may be old before it is stored.
-        if (pending || (unsettled && !readConsistently)) return "unsettled";
+        if (isPending || (unsettled && !readConsistently)) return "unsettled";
         return this.#put(key, entry, stamp, ageMsMax);
       },
     };

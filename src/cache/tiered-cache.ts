@@ -177,7 +177,9 @@ export class TieredCache implements CacheTier {
     }
     const { entry, states } = found;
     const ageMsMax = entry?.negative ? options.negativeAgeMsMax : options.ageMsMax;
-    if (entry !== undefined && clock.nowMs() - entry.readAtMs < ageMsMax) {
+    // 1 our write ends with an unknown outcome · 2 Redis evicts the tag with its mark · 3 another node reads, and stores it
+    // under a new tag · 4 our write lands · 5 we read: to us it is still pending, and what the other has stored is no answer.
+    if (entry !== undefined && !own.isPending && clock.nowMs() - entry.readAtMs < ageMsMax) {
       memory.adopt(key, tags, own.stamp, entry);
       this.lookups.hit += 1;
       return { entry, tier: "redis" };

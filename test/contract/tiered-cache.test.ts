@@ -33,6 +33,12 @@ async function node(wishes?: NodeWishes): Promise<TieredNode> {
   return made.start();
 }
 
+/** What Redis does to the tags of items when it needs their memory. */
+async function evictItemTags(): Promise<void> {
+  const names = (await redis.cli("KEYS", "te:*")) as string[];
+  for (const name of names) await redis.cli("DEL", name.replace(/^te:(\{.*\}).*/, "tt:$1"));
+}
+
 describe("two nodes on one Redis", () => {
   it("one reads, the other has it, as old as it is", async () => {
     const [a, b] = [await node(), await node()];
@@ -72,11 +78,24 @@ describe("two nodes on one Redis", () => {
   it("an evicted tag takes its entries with it", async () => {
     const [a, b] = [await node(), await node()];
     await a.fill("old");
-    const names = (await redis.cli("KEYS", "*")) as string[];
-    for (const name of names.filter((one) => /:t\b|tag/i.test(one) || one.includes("{"))) {
-      if ((await redis.cli("TYPE", name)) === "hash") await redis.cli("DEL", name);
-    }
+    await evictItemTags();
     expect(await b.look()).toBeUndefined();
+  });
+
+  it("what another has read while a write of ours may still land is no answer, though the mark was evicted", async () => {
+    // 1 A's write has an unknown outcome · 2 Redis evicts the mark · 3 B reads and stores · 4 the write lands · 5 A reads
+    const [a, b] = [await node(), await node({ settleMs: 0 })];
+    await a.fill("old");
+    await a.cache.invalidate([itemTag], 60_000);
+    await evictItemTags();
+    const lease = await b.miss();
+    expect(await lease.fill(b.entry("old"), true)).toBe("stored");
+    await b.filled();
+    expect(await (await node()).look()).toEqual({ text: "old", tier: "redis" });
+    expect(await a.look()).toBeUndefined();
+    // Neither is what A reads itself stored, nor is A's memory filled from Redis.
+    expect(await (await a.miss()).fill(a.entry("old"), true)).toBe("unsettled");
+    expect(a.memory.stats().entries).toBe(0);
   });
 
   it("just after a change only strong reads are stored, by whomever", async () => {

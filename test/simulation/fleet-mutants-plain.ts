@@ -4,7 +4,19 @@ import type { Tag } from "../../src/cache/tier.ts";
 import { TieredCache } from "../../src/cache/tiered-cache.ts";
 import { everythingTag, isEpochTag } from "../../src/invalidation/tags.ts";
 import { noEvents } from "./fleet-circumstances.ts";
-import { calm, calmly, cuts, farAway, lateNews, quiet, rare, tiny, watched } from "./fleet-focus.ts";
+import {
+  calm,
+  calmly,
+  cuts,
+  farAway,
+  lateNews,
+  lost,
+  quick,
+  quiet,
+  rare,
+  tiny,
+  watched,
+} from "./fleet-focus.ts";
 import type { Contacted, FleetMutant } from "./fleet-mutant.ts";
 import {
   FillUnderNewTokens,
@@ -90,6 +102,26 @@ export const plainMutants: readonly FleetMutant[] = [
     focus: { ...rare, settleMs: 25 },
     fleetFocus: { ...lateNews, evicts: true, events: { ...noEvents, evict: 0.4 } },
     store: (real) => new NeverEvicts(real),
+  },
+  {
+    name: "another's answer while a write of our own may still land",
+    focus: { ...rare, faults: lost, slow: 0.3, unknownOutcomeMs: 60 },
+    fleetFocus: {
+      ...quick,
+      evicts: true,
+      nodes: 2,
+      logMessagesMax: 20,
+      events: { ...noEvents, evict: 0.2, trim: 0.05 },
+    },
+    tiered: (options) => {
+      const { memory } = options;
+      const lookup = memory.lookup.bind(memory);
+      memory.lookup = (...asked) => {
+        const found = lookup(...asked);
+        return found.lease ? { lease: { ...found.lease, isPending: false } } : found;
+      };
+      return new TieredCache(options);
+    },
   },
   {
     name: "one master's ids only",
