@@ -145,9 +145,10 @@ export class ShardReader {
     recorder.poll?.(page.records.length > 0 ? "records" : "empty");
     let newestAtMs: number | undefined;
     let flushed = false;
-    for (const [at, record] of page.records.entries()) {
+    for (let at = 0; at < page.records.length; at += 1) {
       if (at > 0 && at % recordsInTurnMax === 0) await settings.sleep(0, signal);
       if (signal.aborted) break;
+      const record = page.records.at(at);
       const change = recordChange(record, schema);
       if (change === undefined) {
         counts.unreadable += 1;

@@ -17,7 +17,7 @@ function ledgerOfOwnWrites(once: boolean): NonNullable<StreamMutant["apply"]> {
   const used = new WeakMap<Deps, Map<string, number>>();
   return async (record, deps, ownImages) => {
     const { image } = record;
-    const text = image === undefined || image === "absent" ? undefined : imageText(image);
+    const text = image === "absent" ? undefined : image && imageText(image.item() ?? {});
     const written = text === undefined ? 0 : ownImages().filter((own) => own === text).length;
     const skipped = used.get(deps) ?? new Map<string, number>();
     used.set(deps, skipped);
@@ -54,8 +54,8 @@ function blindTo(
   images: (before: Image, after: Image) => { before: Image; after: Image },
 ): NonNullable<StreamMutant["apply"]> {
   return (record: RecordChange, deps) => {
-    const { before, after } = record.change;
-    return applyRecord({ ...record, change: { ...record.change, ...images(before, after) } }, deps);
+    const { schema, key, partition, before, after } = record.change;
+    return applyRecord({ ...record, change: { schema, key, partition, ...images(before, after) } }, deps);
   };
 }
 
