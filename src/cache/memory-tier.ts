@@ -108,7 +108,7 @@ export class MemoryTier implements CacheTier {
   ): boolean {
     const store = this.#store;
     const place = store.find(key);
-    // Most items that a stream tells of are not cached: then their tags are not asked for.
+    // Most items that a stream tells of are not cached: then no stamp is taken.
     if (place === 0) return false;
     const stamp = this.#versions.stamp(tags);
     if (store.stampOf(place) !== stamp || !shows(store.entry(place))) return false;

@@ -36,7 +36,7 @@ export interface ShardStart {
 
 /** Record times are rounded down to the second. */
 const roundingMs = 1_000;
-/** Records applied before requests are answered in between: a page has up to 1,000, of about 10 µs each. */
+/** Records applied before requests are answered in between: a page has up to 1,000, of 2 to 10 µs each. */
 export const recordsInTurnMax = 100;
 
 export class ShardReader {
