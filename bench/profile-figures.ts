@@ -16,6 +16,7 @@ export interface Costs {
 
 /** One event loop's thread. */
 export interface LoopFigures {
+  readonly tid: number;
   readonly thread: number;
   /** Shares of the time, 0 to 1: it ran; it was ready while its core ran something else; its collector held it. */
   readonly ran: number;
@@ -31,12 +32,14 @@ export interface LoopFigures {
 const ranMin = 0.01;
 const ran = ({ userSeconds, systemSeconds }: ThreadTimes): number => userSeconds + systemSeconds;
 
-export function costsOf({ times, threads, seconds }: Recorded, repliesPerSecond: number): Costs {
+export function costsOf(recorded: Recorded, repliesPerSecond: number): Costs {
+  const { times, seconds } = recorded;
   const replies = repliesPerSecond * seconds;
   const us = (of: readonly ThreadTimes[], figure: (one: ThreadTimes) => number): number =>
     (of.reduce((sum, one) => sum + figure(one), 0) * 1e6) / replies;
-  const helpers =
-    threads.length === 0 ? [] : times.filter((one) => !threads.some(({ tid }) => tid === one.tid));
+  const loops = loopsOf(recorded).map(({ tid }) => tid);
+  const pids = times.filter(({ tid }) => loops.includes(tid)).map(({ pid }) => pid);
+  const helpers = times.filter(({ pid, tid }) => pids.includes(pid) && !loops.includes(tid));
   return {
     userUs: us(times, ({ userSeconds }) => userSeconds),
     systemUs: us(times, ({ systemSeconds }) => systemSeconds),
@@ -50,7 +53,7 @@ export function loopsOf({ times, threads, seconds }: Recorded): LoopFigures[] {
     if (counted === undefined || ran(counted) / seconds < ranMin) return [];
     return [
       {
-        thread: recording.thread,
+        ...{ tid: recording.tid, thread: recording.thread },
         ran: ran(counted) / seconds,
         waited: counted.waitedSeconds / seconds,
         collector: sumMs(recording.pauses) / 1000 / seconds,

@@ -41,7 +41,7 @@ export async function measurePart(
   const slow = figures.slow.filter(([dueMs]) => dueMs >= server.interval[0] && dueMs < server.interval[1]);
   const standing = { "the proxy": standingOf(server), "the load": standingOf(load) };
   return {
-    title: part.kind === "row" ? part.row.title : `${part.point.label} ${factors[part.point.factor]}`,
+    title: part.kind === "row" ? part.row.title : `${factors[part.point.factor]}: ${part.point.label}`,
     ...{ perSecond, p50Ms, p99Ms, p999Ms },
     server: costsOf(server, perSecond),
     load: costsOf(load, perSecond),
@@ -107,9 +107,14 @@ function profileOf({ figures, server, load }: Run, isLoad: boolean): Shares {
     const shares = (of: Readonly<Record<string, number>>) => sorted(new Map(Object.entries(of)), total);
     return { rooms: shares(rooms), functions: shares(functions) };
   }
+  const { threads, times, seconds } = isLoad ? load : server;
   return sharesOf(
-    (isLoad ? load : server).threads.flatMap(({ profile, idleMs }) =>
-      profile === undefined ? [] : [{ profile, idleMs }],
-    ),
+    threads.flatMap(({ tid, profile }) => {
+      const counted = times.find((one) => one.tid === tid);
+      if (profile === undefined || counted === undefined) return [];
+      const ranSeconds = counted.userSeconds + counted.systemSeconds;
+      const sleptSeconds = Math.max(0, seconds - ranSeconds - counted.waitedSeconds);
+      return [{ profile, ranSeconds, sleptSeconds }];
+    }),
   );
 }

@@ -43,7 +43,6 @@ class Recording {
   #ticks: NodeJS.Timeout | undefined;
   #beganAtMs = 0;
   #before = performance.nodeTiming.uvMetricsInfo;
-  #loopBefore = performance.eventLoopUtilization();
 
   constructor(wish: RecordingWish) {
     this.#wish = wish;
@@ -60,13 +59,11 @@ class Recording {
     if (this.#wish.stalls) this.#watch();
     this.#beganAtMs = performance.now();
     this.#before = performance.nodeTiming.uvMetricsInfo;
-    this.#loopBefore = performance.eventLoopUtilization();
   }
 
   async end(): Promise<ThreadRecording> {
     const { loopCount, events } = performance.nodeTiming.uvMetricsInfo;
     const seconds = (performance.now() - this.#beganAtMs) / 1000;
-    const { idle } = performance.eventLoopUtilization(this.#loopBefore);
     clearInterval(this.#ticks);
     let profile: CpuProfile | undefined;
     if (this.#wish.profile) {
@@ -79,7 +76,7 @@ class Recording {
     return {
       tid: Number(path.basename(readlinkSync("/proc/thread-self"))),
       thread: threadId,
-      ...{ seconds, idleMs: idle },
+      seconds,
       loopTurns: loopCount - this.#before.loopCount,
       events: events - this.#before.events,
       ...{ pauses: this.#pauses, stalls: this.#stalls, profile },

@@ -26,8 +26,6 @@ export interface ThreadRecording {
   /** How often the event loop went round, and how many events of sockets it took. */
   readonly loopTurns: number;
   readonly events: number;
-  /** How long the loop slept because there was nothing to do. */
-  readonly idleMs: number;
   /** When the garbage collector held the thread. */
   readonly pauses: readonly Interval[];
   readonly stalls: readonly Stall[];

@@ -4,7 +4,7 @@ import type { Case } from "./profile-cases.ts";
 import type { Costs, LoopFigures } from "./profile-figures.ts";
 import type { PartFigures } from "./profile-measure.ts";
 import { type Share, type Shares, withoutCrumbs } from "./profile-rooms.ts";
-import { type Attribution, type CauseFigures, causes } from "./profile-stalls.ts";
+import { type CauseFigures, causes } from "./profile-stalls.ts";
 import { machine, table } from "./report.ts";
 
 export interface MeasuredCase {
@@ -38,7 +38,12 @@ export function profileMarkdown({ about, machine, cases, skipped }: ProfileRepor
     "# Profiles",
     facts.join(" · "),
     legend,
-    ...(machine.length > 0 ? ["## The machine before anything else runs", causeTable(machine, false)] : []),
+    ...(machine.length > 0
+      ? [
+          "## The machine before anything else runs: who stood still for more than 2 ms",
+          causeTable(machine, false),
+        ]
+      : []),
     ...cases.flatMap(caseText),
     ...(skipped.length > 0 ? [`Not measured: ${skipped.join("; ")}.`] : []),
   ]
@@ -76,15 +81,19 @@ function costCells({ title, perSecond, p50Ms, p99Ms, p999Ms, server }: PartFigur
   return [title, perSecond.toFixed(0), p50Ms.toFixed(2), p99Ms.toFixed(2), p999Ms?.toFixed(2) ?? "", ...us];
 }
 
-const callHead = ["a call, µs", "in all", "client's CPU", "server's CPU", "wire, waking, waiting"];
+const callHead = ["a call, µs", "in all", "client's CPU", "server's CPU", "neither"];
 
-/** One call at a time: what neither core computes is spent between them. */
+/**
+ * One call at a time: what neither core computes is spent on the wire and on waking up. What both do at once (a server that has
+ * answered still has to go to sleep) is taken off that.
+ */
 function callCells({ title, perSecond, load, server }: PartFigures): string[] {
   const [all, client, answering] = [1e6 / perSecond, total(load), total(server)];
   return [title, ...[all, client, answering, all - client - answering].map((us) => us.toFixed(0))];
 }
 
-const total = ({ userUs, systemUs }: Costs): number => userUs + systemUs;
+/** Without what helpers do beside it. */
+const total = ({ userUs, systemUs, helpersUs }: Costs): number => userUs + systemUs - helpersUs;
 
 const loopHead = [
   "event loop",
@@ -117,7 +126,7 @@ function stallText({ title, attribution, beside, longestPauseMs }: PartFigures):
   const { slow, unexplained } = attribution;
   return [
     `### ${title}: who stood still for more than 2 ms`,
-    `${slow} replies took more than 3 ms; of ${unexplained} the larger part is nobody's standstill. ` +
+    `${slow} replies took more than 3 ms; ${unexplained} of them for none of these reasons. ` +
       `Longest pause of the proxy's collector: ${longestPauseMs.toFixed(1)} ms.`,
     causeTable(attribution.causes, true),
     "Meanwhile a process that does nothing, on the proxy's core and before it in the queue, saw:",
@@ -125,9 +134,11 @@ function stallText({ title, attribution, beside, longestPauseMs }: PartFigures):
   ];
 }
 
-function causeTable(figures: Attribution["causes"], hasReplies: boolean): string {
+function causeTable(figures: readonly CauseFigures[], hasReplies: boolean): string {
+  const seen = figures.filter(({ stalls }) => stalls > 0);
+  if (seen.length === 0) return "(nothing)";
   const head = ["who, and why", "times", "longest ms", "in all ms", ...(hasReplies ? ["slow replies"] : [])];
-  const rows = figures.map(({ who, cause, stalls, longestMs, sumMs, slowReplies }) => [
+  const rows = seen.map(({ who, cause, stalls, longestMs, sumMs, slowReplies }) => [
     `${who}: ${causes[cause]}`,
     ...[String(stalls), longestMs.toFixed(1), sumMs.toFixed(0)],
     ...(hasReplies ? [String(slowReplies)] : []),
@@ -139,8 +150,7 @@ const crumbs = 0.01;
 
 function sharesText({ title, shares, ...part }: MeasuredCase["parts"][number]): string[] {
   if (shares === undefined) return [];
-  const { userUs, systemUs, helpersUs } = part.profiled === "load" ? part.load : part.server;
-  const us = userUs + systemUs - helpersUs;
+  const us = total(part.profiled === "load" ? part.load : part.server);
   const whose = part.profiled === "load" ? "the client" : "the server";
   const rows = (of: readonly Share[]) =>
     of.map(({ name, share }) => [name, percent(share), (share * us).toFixed(2)]);

@@ -1,11 +1,9 @@
 /** V8's CPU profile as shares of rooms: what a thread's time goes to, by who has written the code. Pure. */
 
-/** What node:inspector's Profiler.stop gives, of it what is read here. Times in microseconds. */
+/** What node:inspector's Profiler.stop gives, of it what is read here. */
 export interface CpuProfile {
   readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
   readonly samples?: readonly number[] | undefined;
-  /** How long before a sample the one before it was. */
-  readonly timeDeltas?: readonly number[] | undefined;
 }
 
 export interface CallFrame {
@@ -14,15 +12,16 @@ export interface CallFrame {
   readonly url: string;
 }
 
-/** A profile and what its thread slept meanwhile. */
+/** A profile, and what the system says that its thread did meanwhile. */
 export interface ThreadProfile {
   readonly profile: CpuProfile;
-  readonly idleMs: number;
+  readonly ranSeconds: number;
+  readonly sleptSeconds: number;
 }
 
 export interface Share {
   readonly name: string;
-  /** Of the time in which the threads did not sleep, 0 to 1. */
+  /** Of the time in which the threads ran, 0 to 1. */
   readonly share: number;
 }
 
@@ -93,37 +92,41 @@ function functionOf(frame: CallFrame): string {
   return frame.url === "" ? name : `${name} ${placeOf(frame.url)}`;
 }
 
-/** Time in which each frame was the innermost, in microseconds; a sample stands for the time until the next. */
-function selfTimes({ nodes, samples = [], timeDeltas = [] }: CpuProfile): Map<CallFrame, number> {
+/**
+ * In how many samples each frame was the innermost. Not for how long: a thread that waits for its core is looked at once, when it
+ * has it again, and that long time would be charged to whatever it did then.
+ */
+function samplesByFrame({ nodes, samples = [] }: CpuProfile): Map<CallFrame, number> {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
-  const times = new Map<CallFrame, number>();
-  for (const [at, id] of samples.entries()) {
+  const counts = new Map<CallFrame, number>();
+  for (const id of samples) {
     const frame = frames.get(id)!;
-    times.set(frame, (times.get(frame) ?? 0) + Math.max(0, timeDeltas[at + 1] ?? 0));
+    counts.set(frame, (counts.get(frame) ?? 0) + 1);
   }
-  return times;
+  return counts;
 }
 
 /**
- * @param profiles of threads that did the same work
+ * @param threads that did the same work
  * @param topFunctions so many functions are named
  */
-export function sharesOf(profiles: readonly ThreadProfile[], topFunctions = 12): Shares {
+export function sharesOf(threads: readonly ThreadProfile[], topFunctions = 12): Shares {
   const rooms = new Map<string, number>();
   const functions = new Map<string, number>();
-  const add = (sums: Map<string, number>, name: string, us: number) =>
-    sums.set(name, (sums.get(name) ?? 0) + us);
-  for (const { profile, idleMs } of profiles) {
-    let toSleepUs = idleMs * 1000;
-    for (const [frame, us] of selfTimes(profile)) {
+  const add = (sums: Map<string, number>, name: string, seconds: number) =>
+    sums.set(name, (sums.get(name) ?? 0) + seconds);
+  for (const { profile, ranSeconds, sleptSeconds } of threads) {
+    const secondsEach = (ranSeconds + sleptSeconds) / (profile.samples?.length ?? 1);
+    let asleepSeconds = sleptSeconds;
+    for (const [frame, count] of samplesByFrame(profile)) {
       const isIdle = frame.url === "" && frame.functionName === idle;
-      const sleptUs = isIdle ? Math.min(us, toSleepUs) : 0;
-      toSleepUs -= sleptUs;
-      add(rooms, roomOf(frame), us - sleptUs);
-      if (!isIdle) add(functions, functionOf(frame), us);
+      const slept = isIdle ? Math.min(asleepSeconds, count * secondsEach) : 0;
+      asleepSeconds -= slept;
+      add(rooms, roomOf(frame), count * secondsEach - slept);
+      if (!isIdle) add(functions, functionOf(frame), count * secondsEach);
     }
   }
-  const total = [...rooms.values()].reduce((sum, us) => sum + us, 0);
+  const total = [...rooms.values()].reduce((sum, seconds) => sum + seconds, 0);
   return { rooms: sorted(rooms, total), functions: sorted(functions, total).slice(0, topFunctions) };
 }
 

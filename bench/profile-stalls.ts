@@ -24,14 +24,14 @@ export interface CauseFigures {
   readonly stalls: number;
   readonly longestMs: number;
   readonly sumMs: number;
-  /** Slow replies of which this is the largest part that is known. */
+  /** Slow replies of which this, with the queue behind it, is the largest part that is known. */
   readonly slowReplies: number;
 }
 
 export interface Attribution {
   readonly causes: readonly CauseFigures[];
   readonly slow: number;
-  /** Slow replies of which less than a quarter is known: they stood in a queue, or somebody was slow for less than a stall. */
+  /** Slow replies of which less than a quarter is known: somebody was slow in a way that is no stall. */
   readonly unexplained: number;
 }
 
@@ -40,6 +40,9 @@ const shareMin = 0.25;
 
 const overlapMs = (one: Interval, other: Interval): number =>
   Math.max(0, Math.min(one[1], other[1]) - Math.max(one[0], other[0]));
+
+/** At half of the throughput, what has come in during a stall takes as long again to be answered. */
+const withQueue = ([fromMs, toMs]: Interval): Interval => [fromMs, 2 * toMs - fromMs];
 
 const lengthMs = ([fromMs, toMs]: Interval): number => toMs - fromMs;
 
@@ -64,7 +67,7 @@ export function attribute(
   let unexplained = 0;
   for (const reply of slow) {
     const covered = kinds.map(({ intervals }) =>
-      intervals.reduce((sum, interval) => sum + overlapMs(interval, reply), 0),
+      intervals.reduce((sum, interval) => sum + overlapMs(withQueue(interval), reply), 0),
     );
     const most = Math.max(...covered);
     if (most < shareMin * lengthMs(reply)) unexplained += 1;

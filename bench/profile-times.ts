@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface ThreadTimes {
+  readonly pid: number;
   readonly tid: number;
-  readonly name: string;
   readonly userSeconds: number;
   readonly systemSeconds: number;
   /** How long it was ready to run and something else ran. */
@@ -14,14 +14,11 @@ export interface ThreadTimes {
   readonly involuntary: number;
 }
 
-/** /proc counts in USER_HZ, which Linux fixes at 100 for programs. */
-const ticksPerSecond = 100;
-
 /** Of all threads of these processes, so far. */
 export function threadTimes(pids: readonly number[]): ThreadTimes[] {
   return pids.flatMap((pid) => {
     const folder = `/proc/${pid}/task`;
-    return namesIn(folder).flatMap((tid) => timesOf(`${folder}/${tid}`, Number(tid)) ?? []);
+    return namesIn(folder).flatMap((tid) => timesOf(`${folder}/${tid}`, pid, Number(tid)) ?? []);
   });
 }
 
@@ -33,18 +30,21 @@ function namesIn(folder: string): string[] {
   }
 }
 
-function timesOf(folder: string, tid: number): ThreadTimes | undefined {
+function timesOf(folder: string, pid: number, tid: number): ThreadTimes | undefined {
   try {
     const stat = readFileSync(`${folder}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const status = readFileSync(`${folder}/status`, "utf8");
     const counted = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)$`, "m").exec(status)?.[1]);
+    // Ticks are too coarse but for the proportion of the two.
+    const [ranNs = 0, waitedNs = 0] = readFileSync(`${folder}/schedstat`, "utf8").split(" ").map(Number);
+    const [userTicks, systemTicks] = [Number(fields[11]), Number(fields[12])];
+    const userShare = userTicks / Math.max(1, userTicks + systemTicks);
     return {
-      tid,
-      name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
-      userSeconds: Number(fields[11]) / ticksPerSecond,
-      systemSeconds: Number(fields[12]) / ticksPerSecond,
-      waitedSeconds: Number(readFileSync(`${folder}/schedstat`, "utf8").split(" ")[1]) / 1e9,
+      ...{ pid, tid },
+      userSeconds: (ranNs / 1e9) * userShare,
+      systemSeconds: (ranNs / 1e9) * (1 - userShare),
+      waitedSeconds: waitedNs / 1e9,
       voluntary: counted("voluntary_ctxt_switches"),
       involuntary: counted("nonvoluntary_ctxt_switches"),
     };
@@ -57,9 +57,9 @@ function timesOf(folder: string, tid: number): ThreadTimes | undefined {
 export function since(before: readonly ThreadTimes[], after: readonly ThreadTimes[]): ThreadTimes[] {
   return after.map((now) => {
     const then = before.find(({ tid }) => tid === now.tid);
-    const grown = (figure: Exclude<keyof ThreadTimes, "name" | "tid">) => now[figure] - (then?.[figure] ?? 0);
+    const grown = (figure: Exclude<keyof ThreadTimes, "pid" | "tid">) => now[figure] - (then?.[figure] ?? 0);
     return {
-      ...{ tid: now.tid, name: now.name },
+      ...{ pid: now.pid, tid: now.tid },
       ...{ userSeconds: grown("userSeconds"), systemSeconds: grown("systemSeconds") },
       waitedSeconds: grown("waitedSeconds"),
       ...{ voluntary: grown("voluntary"), involuntary: grown("involuntary") },

@@ -7,44 +7,40 @@ import { cases, casesNamed } from "../../../bench/profile-cases.ts";
 import { type CpuProfile, sharesOf, withoutCrumbs } from "../../../bench/profile-rooms.ts";
 import { attribute, causeOf } from "../../../bench/profile-stalls.ts";
 
-/** By frame and the microseconds in which it was the innermost. */
-function profileOf(
-  ...frames: readonly (readonly [functionName: string, url: string, us: number])[]
-): CpuProfile {
+/** By frame and the samples in which it was the innermost. */
+type Frame = readonly [functionName: string, url: string, samples: number];
+
+function profileOf(...frames: readonly Frame[]): CpuProfile {
   return {
     nodes: frames.map(([functionName, url], at) => ({ id: at + 1, callFrame: { functionName, url } })),
-    samples: [...frames.map((_, at) => at + 1), 1],
-    timeDeltas: [0, ...frames.map(([, , us]) => us)],
+    samples: frames.flatMap(([, , samples], at) => new Array<number>(samples).fill(at + 1)),
   };
 }
 
-const shares = (...profiles: readonly CpuProfile[]) =>
-  Object.fromEntries(
-    sharesOf(profiles.map((profile) => ({ profile, idleMs: 0 }))).rooms.map(({ name, share }) => [
-      name,
-      share,
-    ]),
-  );
+const awake = { ranSeconds: 1000, sleptSeconds: 0 };
 
 describe("rooms of a profile", () => {
   it("are told by who wrote the code", () => {
-    const rooms = shares(
-      profileOf(
-        ["writeLatin1String", "", 100],
-        ["writev", "", 100],
-        ["(garbage collector)", "", 50],
-        ["(program)", "", 50],
-        ["oneShotDigest", "", 50],
-        ["hash", "node:internal/crypto/hash", 50],
-        ["_write", "node:internal/streams/writable", 50],
-        ["onStreamRead", "node:internal/stream_base_commons", 50],
-        ["parse", "file:///x/src/proxy/lane-request.ts", 200],
-        ["send", "file:///x/node_modules/undici/lib/core/request.js", 100],
-        ["sign", "file:///x/node_modules/@aws-sdk/a/node_modules/@smithy/core/dist/index.js", 100],
-        ["measure", "file:///x/bench/profile-probe.ts?folder=y", 100],
-      ),
-    );
-    expect(rooms).toEqual({
+    const { rooms } = sharesOf([
+      {
+        ...awake,
+        profile: profileOf(
+          ["writeLatin1String", "", 100],
+          ["writev", "", 100],
+          ["(garbage collector)", "", 50],
+          ["(program)", "", 50],
+          ["oneShotDigest", "", 50],
+          ["hash", "node:internal/crypto/hash", 50],
+          ["_write", "node:internal/streams/writable", 50],
+          ["onStreamRead", "node:internal/stream_base_commons", 50],
+          ["parse", "file:///x/src/proxy/lane-request.ts", 200],
+          ["send", "file:///x/node_modules/undici/lib/core/request.js", 100],
+          ["sign", "file:///x/node_modules/@aws-sdk/a/node_modules/@smithy/core/dist/index.js", 100],
+          ["measure", "file:///x/bench/profile-probe.ts?folder=y", 100],
+        ),
+      },
+    ]);
+    expect(Object.fromEntries(rooms.map(({ name, share }) => [name, share]))).toEqual({
       "writing to sockets, native": 0.2,
       "garbage collector, on this thread": 0.05,
       "native code outside of JavaScript": 0.05,
@@ -58,22 +54,26 @@ describe("rooms of a profile", () => {
   });
 
   it("what was not slept of V8's idle time is the kernel's and libuv's", () => {
-    const profile = profileOf(["(idle)", "", 4000], ["work", "file:///x/src/a.ts", 1000]);
-    const { rooms, functions } = sharesOf([{ profile, idleMs: 3 }]);
+    const profile = profileOf(["(idle)", "", 80], ["work", "file:///x/src/a.ts", 20]);
+    const { rooms, functions } = sharesOf([{ profile, ranSeconds: 4, sleptSeconds: 6 }]);
     expect(rooms).toEqual([
       { name: "looking for events and reading sockets, native", share: 0.5 },
       { name: "src/a.ts", share: 0.5 },
     ]);
     expect(functions).toEqual([{ name: "work src/a.ts", share: 0.5 }]);
-    expect(sharesOf([{ profile, idleMs: 5 }]).rooms).toEqual([{ name: "src/a.ts", share: 1 }]);
+    const asleep = [{ profile, ranSeconds: 1, sleptSeconds: 9 }];
+    expect(sharesOf(asleep).rooms).toEqual([{ name: "src/a.ts", share: 1 }]);
   });
 
-  it("threads that did the same work are summed", () => {
-    const one = profileOf(["a", "file:///x/src/a.ts", 300]);
-    expect(shares(one, profileOf(["b", "file:///x/src/b.ts", 100]))).toEqual({
-      "src/a.ts": 0.75,
-      "src/b.ts": 0.25,
-    });
+  it("threads that did the same work are summed, by how long they ran", () => {
+    const threads = [
+      { profile: profileOf(["a", "file:///x/src/a.ts", 10]), ranSeconds: 3, sleptSeconds: 0 },
+      { profile: profileOf(["b", "file:///x/src/b.ts", 70]), ranSeconds: 1, sleptSeconds: 0 },
+    ];
+    expect(sharesOf(threads).rooms).toEqual([
+      { name: "src/a.ts", share: 0.75 },
+      { name: "src/b.ts", share: 0.25 },
+    ]);
   });
 
   it("small ones are one", () => {
@@ -98,7 +98,7 @@ describe("rooms of a profile", () => {
     while (process.cpuUsage(began).user < 200_000) text = digests(text);
     const { profile } = await session.post("Profiler.stop");
     session.disconnect();
-    const { rooms, functions } = sharesOf([{ profile, idleMs: 0 }]);
+    const { rooms, functions } = sharesOf([{ ...awake, profile }]);
     expect(rooms.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
     expect(rooms.map(({ name }) => name)).toContain("hashes and signatures");
     expect(functions.length).toBeLessThanOrEqual(12);
@@ -121,7 +121,7 @@ describe("standstills", () => {
     expect(causeOf(stall(0, 10, 1), [])).toBe("ran");
   });
 
-  it("explain the slow replies that they cover", () => {
+  it("explain the slow replies that they cover, or that queue behind them", () => {
     const standing = {
       proxy: { stalls: [stall(100, 110, 0), stall(200, 220, 20)], pauses: [[100, 110]] as const },
       load: { stalls: [stall(300, 304, 4)], pauses: [] },
@@ -131,14 +131,15 @@ describe("standstills", () => {
       [205, 221],
       [215, 221],
       [300, 305],
+      [230, 239],
       [400, 410],
-      [200, 300],
+      [110, 400],
     ] as const;
     const { causes, unexplained } = attribute(slow, standing);
     expect(unexplained).toBe(2);
     expect(causes.filter(({ slowReplies }) => slowReplies > 0)).toEqual([
       { who: "proxy", cause: "collector", stalls: 1, longestMs: 10, sumMs: 10, slowReplies: 1 },
-      { who: "proxy", cause: "waited", stalls: 1, longestMs: 20, sumMs: 20, slowReplies: 2 },
+      { who: "proxy", cause: "waited", stalls: 1, longestMs: 20, sumMs: 20, slowReplies: 3 },
       { who: "load", cause: "waited", stalls: 1, longestMs: 4, sumMs: 4, slowReplies: 1 },
     ]);
   });
