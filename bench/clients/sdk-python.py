@@ -42,7 +42,7 @@ def percentile(values, share):
 
 
 def by_module(profile):
-    """Seconds that functions took themselves, by their package of site-packages or their module; C's own under `built in`."""
+    """Seconds of CPU time that functions took themselves, by their package of site-packages or their module; C's own under `built in`."""
     seconds = {}
     for (file, _, _), (_, _, own, _, _) in pstats.Stats(profile).stats.items():
         package = re.search(r"site-packages/(\w+)", file) or re.search(r"python[\d.]+/(\w+)", file)
@@ -58,7 +58,7 @@ def by_function(profile):
     return {f"{name} {'/'.join(file.split('/')[-2:])}": own for (file, _, name), (_, _, own, _, _) in costliest}
 
 
-PROFILE = cProfile.Profile() if JOB.get("profile") else None
+PROFILE = cProfile.Profile(time.thread_time) if JOB.get("profile") else None
 run(JOB["warmSeconds"], 1)
 print("measuring", flush=True)
 if PROFILE:
