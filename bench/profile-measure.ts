@@ -27,7 +27,7 @@ export interface PartFigures {
 }
 
 /** From the load's beginning to the recording's, and from its end to the load's. */
-const marginSeconds = 0.3;
+const marginSeconds = 0.4;
 
 export async function measurePart(
   part: Part,

@@ -1,7 +1,7 @@
 /**
  * Preloaded into a process that is profiled (`node --import …/profile-probe.ts?folder=F`), in every thread of it: listens at
- * F/PID-THREAD.sock. Each connection is one recording: a RecordingWish as a line of JSON begins it, the answer is a line, the next
- * line ends it, and a ThreadRecording comes.
+ * F/PID-THREAD.sock. Each connection is one recording: a RecordingWish as a line of JSON begins it, the answer is a line, the
+ * next line ends it, and a ThreadRecording comes.
  */
 
 import { openSync, readlinkSync, readSync } from "node:fs";
@@ -18,7 +18,7 @@ import type { Interval } from "./scale-replay.ts";
 const sampleUs = 200;
 const tickMs = 1;
 /** So much later than its time the timer has to come to count as a stall. */
-const stallMs = 2;
+const stallMs = 1;
 /** What is to be added to performance.now() to have the system's monotonic clock. */
 const monotonicMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 const interval = (fromMs: number, toMs: number): Interval => [fromMs + monotonicMs, toMs + monotonicMs];

@@ -26,6 +26,7 @@ export interface Recorded {
   readonly threads: readonly ThreadRecording[];
 }
 
+const settleMs = 200;
 const byTid = (one: ThreadRecording, other: ThreadRecording): number => one.tid - other.tid;
 
 export class Recorder {
@@ -45,6 +46,8 @@ export class Recorder {
   /** @returns one for each subject */
   async record(subjects: readonly Subject[], seconds: number): Promise<Recorded[]> {
     const probes = await Promise.all(subjects.map((subject) => this.#begin(subject)));
+    // A stall from before the first look explains replies after it.
+    await sleep(settleMs);
     const look = () => ({ atMs: monotonicMs(), times: subjects.map(({ pids }) => threadTimes(pids)) });
     const before = look();
     await sleep(seconds * 1000);

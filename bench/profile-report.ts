@@ -3,7 +3,7 @@
 import type { Case } from "./profile-cases.ts";
 import type { Costs, LoopFigures } from "./profile-figures.ts";
 import type { PartFigures } from "./profile-measure.ts";
-import { type Share, type Shares, withoutCrumbs } from "./profile-rooms.ts";
+import { groupsOf, type Share, type Shares, withoutCrumbs } from "./profile-rooms.ts";
 import { type CauseFigures, causes } from "./profile-stalls.ts";
 import { machine, table } from "./report.ts";
 
@@ -22,11 +22,13 @@ export interface ProfileReport {
   readonly skipped: readonly string[];
 }
 
-const legend = `Every part is measured twice. As it is: throughput, latencies, CPU time by the system's count, switches, the collector's pauses.
-Then under V8's profiler (a sample every 200 µs, on a thread of its own beside the measured one): only the shares are taken
-from there, and "µs" is that share of the CPU time of the event loops without the profiler. "helpers" are V8's other threads (collector, compiler);
-their part is in user and system time. Sleeping is left out. JSON.parse has no frame of its own: its time is that of the
-function around it (src/dynamodb/json-codec.ts). One core for the server and what answers it, one for the load.`;
+const legend = `Every part is measured twice. As it is: throughput, latencies, CPU time and switches by the system's count, the
+collector's pauses. Then under V8's profiler, a sample every 200 µs: only the shares are taken from there, and "µs" is that share
+of the CPU time that the event loops use without the profiler. Sleeping is left out. "helpers" are V8's other threads (collector,
+compiler); their part is in user and system time. JSON.parse has no frame of its own: it is in the function around it, parseObject
+of src/dynamodb/json-codec.ts. Writing and looking for events together come near to the system time, if the machine is quiet; on a
+busy one, and of threads that sleep often, the profiler sees too much of the second. One core for the server and what answers
+it, one for the load.`;
 
 export function aboutProfile(seconds: number): ProfileReport["about"] {
   return { ...machine(), seconds };
@@ -40,7 +42,7 @@ export function profileMarkdown({ about, machine, cases, skipped }: ProfileRepor
     legend,
     ...(machine.length > 0
       ? [
-          "## The machine before anything else runs: who stood still for more than 2 ms",
+          "## The machine before anything else runs: who stood still for more than 1 ms",
           causeTable(machine, false),
         ]
       : []),
@@ -125,7 +127,7 @@ function stallText({ title, attribution, beside, longestPauseMs }: PartFigures):
   if (attribution === undefined) return [];
   const { slow, unexplained } = attribution;
   return [
-    `### ${title}: who stood still for more than 2 ms`,
+    `### ${title}: who stood still for more than 1 ms`,
     `${slow} replies took more than 3 ms; ${unexplained} of them for none of these reasons. ` +
       `Longest pause of the proxy's collector: ${longestPauseMs.toFixed(1)} ms.`,
     causeTable(attribution.causes, true),
@@ -155,8 +157,12 @@ function sharesText({ title, shares, ...part }: MeasuredCase["parts"][number]): 
   const rows = (of: readonly Share[]) =>
     of.map(({ name, share }) => [name, percent(share), (share * us).toFixed(2)]);
   const { rooms, functions }: Shares = shares;
+  const groups = groupsOf(rooms).map(
+    ({ name, share }) => `${name} ${percent(share)}, ${(share * us).toFixed(1)} µs`,
+  );
   return [
     `### ${title}: where ${whose}'s ${us.toFixed(1)} µs go`,
+    ...(part.profiled === "server" ? [`${groups.join("; ")}.`] : []),
     table([["room", "share", "µs"], ...rows(withoutCrumbs(rooms, crumbs))]),
     table([["function", "share", "µs"], ...rows(functions)]),
   ];

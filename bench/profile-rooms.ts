@@ -138,6 +138,24 @@ export function sorted(sums: ReadonlyMap<string, number>, total: number): Share[
     .sort((one, other) => other.share - one.share);
 }
 
+const groups = [
+  [/^(writing|looking)/, "sockets and events (mostly the kernel)"],
+  [/^src\//, "dynatier's own code"],
+  [/native|^Node\.js|^garbage|^hashes/, "V8 and Node.js"],
+  [/^the benchmark/, "the bare server's own code"],
+  [/^/, "libraries"],
+] as const;
+
+/** The same in four: what the kernel, the runtime, libraries and our own files have. */
+export function groupsOf(rooms: readonly Share[]): Share[] {
+  const sums = new Map<string, number>();
+  for (const { name, share } of rooms) {
+    const [, group = name] = groups.find(([pattern]) => pattern.test(name)) ?? [];
+    sums.set(group, (sums.get(group) ?? 0) + share);
+  }
+  return sorted(sums, 1);
+}
+
 const others = (count: number): string => `${count} others below`;
 
 /** What is smaller than this share, as one. */

@@ -31,7 +31,7 @@ export interface Phase {
   readonly loadCpuSeconds: number;
   /** Not 200, of another length, lost, or not there when the patience ended. */
   readonly failures: number;
-  /** Replies that took so long that somebody stood still: when they were due and when they came, by the system's monotonic clock. */
+  /** Of replies that took more than 3 ms: when they were due and when they came, by the system's monotonic clock. */
   readonly slow: readonly Interval[];
 }
 

@@ -42,7 +42,7 @@ def percentile(values, share):
 
 
 def by_module(profile):
-    """Seconds of CPU time that functions took themselves, by their package of site-packages or their module; C's own under `built in`."""
+    """Seconds of CPU time that functions took themselves, by package or module; those of C are `built in`."""
     seconds = {}
     for (file, _, _), (_, _, own, _, _) in pstats.Stats(profile).stats.items():
         package = re.search(r"site-packages/(\w+)", file) or re.search(r"python[\d.]+/(\w+)", file)

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { Session } from "node:inspector/promises";
 import { describe, expect, it } from "vitest";
 import { cases, casesNamed } from "../../../bench/profile-cases.ts";
-import { type CpuProfile, sharesOf, withoutCrumbs } from "../../../bench/profile-rooms.ts";
+import { type CpuProfile, groupsOf, sharesOf, withoutCrumbs } from "../../../bench/profile-rooms.ts";
 import { attribute, causeOf } from "../../../bench/profile-stalls.ts";
 
 /** By frame and the samples in which it was the innermost. */
@@ -73,6 +73,16 @@ describe("rooms of a profile", () => {
     expect(sharesOf(threads).rooms).toEqual([
       { name: "src/a.ts", share: 0.75 },
       { name: "src/b.ts", share: 0.25 },
+    ]);
+  });
+
+  it("are summed by whose code it is", () => {
+    const rooms = ["src/a.ts", "src/b.ts", "writing to sockets, native", "Node.js: net", "undici"];
+    expect(groupsOf(rooms.map((name) => ({ name, share: 0.2 })))).toEqual([
+      { name: "dynatier's own code", share: 0.4 },
+      { name: "sockets and events (mostly the kernel)", share: 0.2 },
+      { name: "V8 and Node.js", share: 0.2 },
+      { name: "libraries", share: 0.2 },
     ]);
   });
 
