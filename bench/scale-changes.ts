@@ -17,7 +17,7 @@ import { changedTags } from "../src/invalidation/tags.ts";
 import { createMetrics } from "../src/metrics/registry.ts";
 import { entryHash } from "../src/proxy/image-hash.ts";
 import { itemEntry } from "../src/proxy/item-read.ts";
-import { itemLookup, refOf } from "../src/proxy/plan.ts";
+import { itemLookup, itemRef } from "../src/proxy/plan.ts";
 import { applyRecord } from "../src/proxy/record-sink.ts";
 import { createServing, type Serving } from "../src/serving.ts";
 import { tableSchemaOf } from "../src/upstream/table-description.ts";
@@ -114,7 +114,7 @@ async function prepare({ serving, versions, schema }: Node, kind: Kind): Promise
   const lookup = { ...itemLookup(rule, Number.POSITIVE_INFINITY), settleMs: 0 };
   for (const at of places) {
     const { change } = changeOf(at, schema);
-    const { cacheKey, tags } = refOf(change, rule);
+    const { cacheKey, tags } = itemRef(change.key, change.schema, rule);
     versions.bump(tags.slice(0, 1));
     if (kind === "unknown") continue;
     const text = itemText(partition(at), String(changedItemBytes)) ?? "";
@@ -156,7 +156,7 @@ async function messageUs(node: Node, kind: Kind): Promise<number> {
   const rule = serving.deps.ruleFor(schema.TableName);
   const messages = places.map((at) => {
     const { change } = changeOf(at, schema);
-    const { cacheKey: key, tags } = refOf(change, rule);
+    const { cacheKey: key, tags } = itemRef(change.key, change.schema, rule);
     const item = Buffer.from(itemText(partition(at), String(changedItemBytes)) ?? "");
     const hash = entryHash(key, itemEntry(item, 0, 1));
     return encodePeerMessage({

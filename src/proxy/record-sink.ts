@@ -17,7 +17,7 @@ import type { RecordResult } from "../metrics/outcome.ts";
 import type { Deps } from "./deps.ts";
 import { imageHash, noImage } from "./image-hash.ts";
 import { itemBytes } from "./item-read.ts";
-import { refOf } from "./plan.ts";
+import { itemRef } from "./plan.ts";
 
 /**
  * Applies one record: queries are dropped, the item only if what is cached differs from the record's new image. A promise
@@ -31,7 +31,7 @@ export function applyRecord(
   const { TableName } = change.schema;
   const tags = changedTags(change);
   if (image !== undefined) {
-    const ref = refOf(change, deps.ruleFor(TableName));
+    const ref = itemRef(change.key, change.schema, deps.ruleFor(TableName));
     deps.recorder.invalidated(TableName, "stream");
     const known: KnownImage = {
       key: ref.cacheKey,

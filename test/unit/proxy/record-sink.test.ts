@@ -11,7 +11,7 @@ import { recordChange } from "../../../src/invalidation/stream-records.ts";
 import { changedTags, indexTag } from "../../../src/invalidation/tags.ts";
 import { createMetrics } from "../../../src/metrics/registry.ts";
 import { itemEntry } from "../../../src/proxy/item-read.ts";
-import { itemLookup, refOf } from "../../../src/proxy/plan.ts";
+import { itemLookup, itemRef } from "../../../src/proxy/plan.ts";
 import { applyRecord } from "../../../src/proxy/record-sink.ts";
 
 const schema: TableSchema = {
@@ -53,7 +53,7 @@ function start() {
   const versions = new VersionClock({ clock, slots: 2 ** 16 });
   const cache = new MemoryTier({ versions, clock, bytesMax: 100_000, entryBytesMax: 100_000 });
   const recorder = createMetrics({ tablesMax: 10, version: "" });
-  const { cacheKey, tags } = refOf({ schema, key: "Sa", partition: "Sa" }, rule);
+  const { cacheKey, tags } = itemRef("Sa", schema, rule);
   const lookup = () => cache.lookup(cacheKey, tags, itemLookup(rule, Number.POSITIVE_INFINITY));
   const fill = (lease: ReturnType<typeof lookup>["lease"], item: string) =>
     lease?.fill(itemEntry(Buffer.from(item), nowMs, 1), true);
