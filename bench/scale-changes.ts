@@ -102,7 +102,7 @@ const changeOf = (at: number, schema: TableSchema) => {
 async function prepare({ serving, versions, schema }: Node, kind: Kind): Promise<void> {
   const { cache, ruleFor: ruleOf } = serving.deps;
   const rule = ruleOf(schema.TableName);
-  const lookup = { ...itemLookup(rule, Number.POSITIVE_INFINITY), settleMs: 0 };
+  const lookup = { ...itemLookup(rule, Number.POSITIVE_INFINITY, false), settleMs: 0 };
   for (const at of places) {
     const { change } = changeOf(at, schema);
     const { cacheKey, tags } = refOf(change, rule);

@@ -126,13 +126,17 @@ export function refOf(item: Pick<ItemChange, "schema" | "key" | "partition">, ru
   };
 }
 
-/** @param ageMsMax the table's freshness gate */
-export function itemLookup(rule: ResolvedRule, ageMsMax: number): LookupOptions {
+/**
+ * @param ageMsMax the table's freshness gate
+ * @param guarded Deps.isGuarded
+ */
+export function itemLookup(rule: ResolvedRule, ageMsMax: number, guarded: boolean): LookupOptions {
   return {
     ageMsMax: Math.min(rule.itemTtlMs, ageMsMax),
     negativeAgeMsMax: Math.min(rule.negativeTtlMs, ageMsMax),
     settleMs: rule.settleMs,
     keepMs: Math.max(rule.itemTtlMs, rule.negativeTtlMs),
+    guarded,
   };
 }
 
