@@ -17,6 +17,8 @@ export interface LoadJob {
   /** The server's processes, and those that answer it; their CPU time is read. */
   readonly pids: readonly number[];
   readonly pidsBehind: readonly number[];
+  /** Python's loop only: profiles itself while it is measured, which makes it slower. */
+  readonly profile?: boolean;
 }
 
 export interface LoadResult {
@@ -35,4 +37,6 @@ export interface LoadResult {
   readonly failures: number;
   /** What was wrong, at most a few of it. */
   readonly complaints: readonly string[];
+  /** Of a loop that has profiled itself: seconds by module, and those of the costliest functions. */
+  readonly ownSeconds?: Readonly<Record<"rooms" | "functions", Readonly<Record<string, number>>>>;
 }

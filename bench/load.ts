@@ -80,6 +80,7 @@ function percentile(sorted: Float64Array, share: number): number {
 
 const source = sourceOf(job);
 const warm = (await run(source, job.warmSeconds)).replayed;
+process.stdout.write("measuring\n");
 const { run: measured, replayed } = await run(source, job.seconds);
 const sorted = Float64Array.from(measured.latenciesMs).sort();
 const result: LoadResult = {

@@ -1,5 +1,6 @@
 /** The run itself: servers up, replies checked, every row loaded in turn and over again. */
 
+import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type SdkCase, sdkCases, whyNoClient } from "./clients.ts";
 import { fillTable, itemsPerPartition } from "./data.ts";
@@ -82,7 +83,11 @@ export async function measure(options: Options, say: (line: string) => void): Pr
 }
 
 /** Asks for everything that the load will ask for, which also fills the caches, and looks at every reply. */
-async function checkRow(row: Row, server: Server, options: Options): Promise<string[]> {
+export async function checkRow(
+  row: Row,
+  server: Server,
+  options: Pick<Options, "partitions" | "connections">,
+): Promise<string[]> {
   if (row.load.kind !== "read") return [];
   const { workload: name, inTurn } = row.load;
   const workload = workloads(options.partitions)[name];
@@ -110,16 +115,11 @@ async function checkRow(row: Row, server: Server, options: Options): Promise<str
 
 async function loadRow(one: Measured, server: Server, options: Options, repeat: number): Promise<string[]> {
   const { row } = one;
-  const { url, pids, adminUrl } = server;
+  const { adminUrl } = server;
   const { partitions } = options;
-  const connections = row.connections ?? options.connections;
   const share = row.isBrief ? briefShare : 1;
-  const [seconds, warmSeconds] = [options.seconds * share, options.warmSeconds * share];
-  const job: LoadJob = {
-    ...{ url, pids, connections, seconds, warmSeconds, partitions, seed: repeat + 1 },
-    ...{ load: row.load, noCache: row.noCache, pidsBehind: server.behind.flatMap((other) => other.pids) },
-    cache: row.cache instanceof RegExp ? row.cache.source : row.cache,
-  };
+  const times = { seconds: options.seconds * share, warmSeconds: options.warmSeconds * share };
+  const job: LoadJob = { ...jobOf(row, server, options), ...times, seed: repeat + 1 };
   const before = adminUrl && (await lookupCounts(adminUrl));
   const result = await loaded(job);
   const after = adminUrl && (await lookupCounts(adminUrl));
@@ -135,17 +135,40 @@ async function loadRow(one: Measured, server: Server, options: Options, repeat: 
   return wrong;
 }
 
+/** What a row's load is told, but for how long and with which seed. */
+export function jobOf(
+  row: Row,
+  { url, pids, behind }: Server,
+  options: Pick<Options, "partitions" | "connections">,
+): Omit<LoadJob, "seconds" | "warmSeconds" | "seed"> {
+  return {
+    ...{ url, pids, load: row.load, noCache: row.noCache, partitions: options.partitions },
+    connections: row.connections ?? options.connections,
+    pidsBehind: behind.flatMap((other) => other.pids),
+    cache: row.cache instanceof RegExp ? row.cache.source : row.cache,
+  };
+}
+
 /** Runs the load in a process of its own. */
 async function loaded(job: LoadJob): Promise<LoadResult> {
+  const child = startLoad(job);
+  const [, text = ""] = await untilSaid(child, /^result (.*)\n/m, job.seconds + job.warmSeconds);
+  await stop(child);
+  return JSON.parse(text);
+}
+
+/**
+ * Says `measuring` on standard output when the warm-up is over, and in the end `result` and a LoadResult.
+ * @param flags Node's own
+ */
+export function startLoad(job: LoadJob, flags: readonly string[] = []): ChildProcess {
   const { load } = job;
   const client = load.kind === "sdk" ? load.client : undefined;
   const child =
     client === "sdk-python.py"
       ? startProgram(loadCore, [python, new URL(`clients/${client}`, import.meta.url).pathname])
-      : startNode(loadCore, client === undefined ? "bench/load.ts" : `bench/clients/${client}`, []);
+      : startNode(loadCore, client === undefined ? "bench/load.ts" : `bench/clients/${client}`, [], flags);
   const cases: readonly SdkCase[] = client === undefined ? [] : sdkCases(job.partitions);
   child.stdin?.end(JSON.stringify({ ...job, cases }));
-  const [, text = ""] = await untilSaid(child, /^result (.*)\n/m, job.seconds + job.warmSeconds);
-  await stop(child);
-  return JSON.parse(text);
+  return child;
 }

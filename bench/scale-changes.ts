@@ -10,12 +10,14 @@ import { freshnessOptions } from "../src/compose-streams.ts";
 import { loadSettings } from "../src/config/load.ts";
 import type { TableSchema } from "../src/dynamodb/model.ts";
 import { Freshness } from "../src/invalidation/freshness.ts";
+import type { RecordList } from "../src/invalidation/placed-records.ts";
+import { readRecordPage } from "../src/invalidation/record-page.ts";
 import { recordChange } from "../src/invalidation/stream-records.ts";
 import { changedTags } from "../src/invalidation/tags.ts";
 import { createMetrics } from "../src/metrics/registry.ts";
 import { entryHash } from "../src/proxy/image-hash.ts";
 import { itemEntry } from "../src/proxy/item-read.ts";
-import { itemLookup, refOf } from "../src/proxy/plan.ts";
+import { itemLookup, itemRef } from "../src/proxy/plan.ts";
 import { applyRecord } from "../src/proxy/record-sink.ts";
 import { createServing, type Serving } from "../src/serving.ts";
 import { tableSchemaOf } from "../src/upstream/table-description.ts";
@@ -93,10 +95,17 @@ async function buildNode(): Promise<Node> {
 }
 
 const changeOf = (at: number, schema: TableSchema) => {
-  const change = recordChange(JSON.parse(recordText(at, 0, partition(at))), schema);
+  const record = recordsOf(Buffer.from(`{"Records":[${recordText(at, 0, partition(at))}]}`)).at(0);
+  const change = recordChange(record, schema);
   if (change === undefined) throw new Error("a bug: the record is none");
   return change;
 };
+
+function recordsOf(body: Uint8Array): RecordList {
+  const page = readRecordPage(body);
+  if (page === undefined) throw new Error("a bug: the page is none");
+  return page.records;
+}
 
 /** Puts what the kind says into the cache, in place of what is there. */
 async function prepare({ serving, versions, schema }: Node, kind: Kind): Promise<void> {
@@ -105,7 +114,7 @@ async function prepare({ serving, versions, schema }: Node, kind: Kind): Promise
   const lookup = { ...itemLookup(rule, Number.POSITIVE_INFINITY, false), settleMs: 0 };
   for (const at of places) {
     const { change } = changeOf(at, schema);
-    const { cacheKey, tags } = refOf(change, rule);
+    const { cacheKey, tags } = itemRef(change.key, change.schema, rule);
     versions.bump(tags.slice(0, 1));
     if (kind === "unknown") continue;
     const text = itemText(partition(at), String(changedItemBytes)) ?? "";
@@ -121,16 +130,19 @@ async function recordUs(node: Node, kind: Kind): Promise<number> {
   const nowSeconds = Math.floor(Date.now() / 1000);
   const pages = Array.from({ length: changes / pageRecords }, (_, page) => {
     const records = Array.from({ length: pageRecords }, (_, n) => page * pageRecords + n);
-    return `[${records.map((at) => recordText(at, nowSeconds, partition(at))).join()}]`;
+    return Buffer.from(
+      `{"Records":[${records.map((at) => recordText(at, nowSeconds, partition(at))).join()}]}`,
+    );
   });
   let confirmed = 0;
   const us = await cpuUs(async () => {
     for (const page of pages) {
-      const records: unknown[] = JSON.parse(page);
-      for (const record of records) {
-        const change = recordChange(record, node.schema);
-        if (change !== undefined && (await applyRecord(change, node.serving.deps)) === "confirmed")
-          confirmed += 1;
+      const records = recordsOf(page);
+      for (let at = 0; at < records.length; at += 1) {
+        const change = recordChange(records.at(at), node.schema);
+        if (change === undefined) continue;
+        const applying = applyRecord(change, node.serving.deps);
+        if ((typeof applying === "string" ? applying : await applying) === "confirmed") confirmed += 1;
       }
     }
   });
@@ -144,7 +156,7 @@ async function messageUs(node: Node, kind: Kind): Promise<number> {
   const rule = serving.deps.ruleFor(schema.TableName);
   const messages = places.map((at) => {
     const { change } = changeOf(at, schema);
-    const { cacheKey: key, tags } = refOf(change, rule);
+    const { cacheKey: key, tags } = itemRef(change.key, change.schema, rule);
     const item = Buffer.from(itemText(partition(at), String(changedItemBytes)) ?? "");
     const hash = entryHash(key, itemEntry(item, 0, 1));
     return encodePeerMessage({

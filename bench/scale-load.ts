@@ -35,8 +35,10 @@ do {
   warmFailures += warm.failures;
   rounds += 1;
 } while (warmReplies < job.warmReplies && rounds < warmRoundsMax);
+process.stdout.write("measuring closed\n");
 const closed = await replay.closed(job.closedSeconds);
 const perSecond = (closed.replies / closed.seconds) * rateShare;
+process.stdout.write("measuring rated\n");
 const rated = job.rateSeconds > 0 ? await replay.atRate(perSecond, job.rateSeconds) : undefined;
 replay.close();
 const result: ScaleResult = {

@@ -1,7 +1,7 @@
 /** Runs the points in turn and over again, so that what disturbs a run disturbs all of its points alike. */
 
 import { readFileSync } from "node:fs";
-import type { ScaleResult } from "./scale-job.ts";
+import type { ScaleJob, ScaleResult } from "./scale-job.ts";
 import type { Point } from "./scale-points.ts";
 import { type FilledProxy, Stage } from "./scale-stage.ts";
 
@@ -84,16 +84,16 @@ async function measurePoint(
   repeat: number,
   faults: string[],
 ): Promise<Sample> {
-  const { server, connections, hitShare } = point;
-  const proxy = await stage.proxy(server);
+  const { hitShare } = point;
+  const proxy = await stage.proxy(point.server);
   const isFirst = !warmed.has(proxy);
   warmed.add(proxy);
   await stage.changes(point.changes);
   const before = await proxy.metrics();
   const beganAtMs = performance.now();
   const result = await stage.load({
-    ...{ connections, hitShare, url: proxy.url, pids: proxy.pids, seed: repeat + 1 },
-    ...{ table: server.table, entries: server.entries, itemBytes: server.itemBytes },
+    ...jobOf(point, proxy),
+    seed: repeat + 1,
     firstFresh: nextFresh,
     warmSeconds: seconds * warmShare,
     warmReplies: isFirst && !quick ? firstReplies : 0,
@@ -116,6 +116,15 @@ async function measurePoint(
     residentBytes: after.residentBytes,
     recordsPerSecond: (after.records - before.records) / tookSeconds,
   };
+}
+
+/** What a point's load is told of what it asks for. */
+export function jobOf(
+  { server, connections, hitShare }: Point,
+  { url, pids }: FilledProxy,
+): Pick<ScaleJob, "url" | "pids" | "table" | "entries" | "itemBytes" | "connections" | "hitShare"> {
+  const { table, entries, itemBytes } = server;
+  return { url, pids, table, entries, itemBytes, connections, hitShare };
 }
 
 /** Node.js raises its own limit as far as it may. */

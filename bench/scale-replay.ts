@@ -31,12 +31,21 @@ export interface Phase {
   readonly loadCpuSeconds: number;
   /** Not 200, of another length, lost, or not there when the patience ended. */
   readonly failures: number;
+  /** Of replies that took more than 3 ms: when they were due and when they came, by the system's monotonic clock. */
+  readonly slow: readonly Interval[];
 }
+
+/** In milliseconds. */
+export type Interval = readonly [fromMs: number, toMs: number];
 
 /** Connections that are opened at a time: a listener's backlog is 511 by default. */
 const openedAtOnce = 100;
 const patienceMs = 20_000;
 const latencyNsMax = 60_000_000_000;
+const slowMs = 3;
+const slowMax = 20_000;
+/** What is to be added to performance.now(), so that processes can compare their times. */
+const monotonicMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
 interface Wire {
   readonly number: number;
@@ -79,7 +88,7 @@ export class Replay {
     this.#onReply = (wire) => {
       if (ended) return;
       const nowMs = performance.now();
-      meter.record(nowMs - wire.sinceMs);
+      meter.record(wire.sinceMs, nowMs);
       this.#send(wire, nowMs);
     };
     for (const wire of this.#wires) this.#send(wire, performance.now());
@@ -99,7 +108,7 @@ export class Replay {
     const late = new Ring<number>(Math.ceil(perSecond * seconds * 2) + 1000);
     this.#onReply = (wire) => {
       const nowMs = performance.now();
-      meter.record(nowMs - wire.sinceMs);
+      meter.record(wire.sinceMs, nowMs);
       const dueAtMs = late.take();
       if (dueAtMs === undefined) free.push(wire);
       else this.#send(wire, dueAtMs);
@@ -182,6 +191,7 @@ export class Replay {
 /** Latencies, and the CPU time between its beginning and stop(). */
 class Meter {
   readonly #latencies: RecordableHistogram = createHistogram({ highest: latencyNsMax, figures: 3 });
+  readonly #slow: Interval[] = [];
   readonly #serverCpuSeconds: () => number | undefined;
   readonly #beganAtMs = performance.now();
   readonly #serverBefore: number | undefined;
@@ -193,8 +203,10 @@ class Meter {
     this.#serverBefore = serverCpuSeconds();
   }
 
-  record(ms: number): void {
-    this.#latencies.record(Math.max(1, Math.round(ms * 1e6)));
+  record(fromMs: number, toMs: number): void {
+    this.#latencies.record(Math.max(1, Math.round((toMs - fromMs) * 1e6)));
+    if (toMs - fromMs > slowMs && this.#slow.length < slowMax)
+      this.#slow.push([fromMs + monotonicMs, toMs + monotonicMs]);
   }
 
   /** What comes later still counts among the latencies, but not as throughput. */
@@ -212,7 +224,7 @@ class Meter {
   phase(failures: number): Phase {
     const at = (percent: number): number => this.#latencies.percentile(percent) / 1e6;
     if (this.#measured === undefined) throw new Error("a bug: it was not stopped");
-    return { ...this.#measured, p50Ms: at(50), p99Ms: at(99), p999Ms: at(99.9), failures };
+    return { ...this.#measured, p50Ms: at(50), p99Ms: at(99), p999Ms: at(99.9), failures, slow: this.#slow };
   }
 }
 

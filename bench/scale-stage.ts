@@ -36,9 +36,15 @@ export interface ProxyFigures {
 }
 
 export class Stage {
+  readonly #flags: readonly string[];
   readonly #children: ChildProcess[] = [];
   readonly #proxies = new Map<string, Promise<FilledProxy>>();
   #upstream: string | undefined;
+
+  /** @param flags Node's own, for the proxies */
+  constructor(flags: readonly string[] = []) {
+    this.#flags = flags;
+  }
 
   /** The proxy of this wish: started and filled when it is first asked for. */
   proxy(wish: ServerWish): Promise<FilledProxy> {
@@ -54,12 +60,21 @@ export class Stage {
   }
 
   async load(job: ScaleJob): Promise<ScaleResult> {
-    const child = startNode(loadCore, "bench/scale-load.ts", []);
-    child.stdin?.end(JSON.stringify(job));
+    const child = this.startLoad(job);
     const busySeconds = job.warmSeconds + job.closedSeconds + job.rateSeconds;
     const [, text = ""] = await untilSaid(child, /^result (.*)\n/m, busySeconds);
     await stop(child);
     return JSON.parse(text);
+  }
+
+  /**
+   * Says `measuring closed` and `measuring rated` when either phase begins, and in the end `result` and a ScaleResult.
+   * @param flags Node's own
+   */
+  startLoad(job: ScaleJob, flags: readonly string[] = []): ChildProcess {
+    const child = startNode(loadCore, "bench/scale-load.ts", [], flags);
+    child.stdin?.end(JSON.stringify(job));
+    return child;
   }
 
   async end(): Promise<void> {
@@ -79,11 +94,12 @@ export class Stage {
   }
 
   async #start(wish: ServerWish): Promise<FilledProxy> {
-    const child = startNode(serverCore, "src/main.ts", [
+    const words = [
       ...["serve", "--port", "0", "--admin-port", "0", "--log-level", "error", "--region", "us-east-1"],
       ...["--upstream", await this.#upstreamUrl(), "--item-ttl-ms", hour, "--negative-ttl-ms", hour],
       ...["--cache-bytes-max", cacheBytesMax, "--workers", String(wish.workers)],
-    ]);
+    ];
+    const child = startNode(serverCore, "src/main.ts", words, this.#flags);
     this.#children.push(child);
     const ready = /DynamoDB endpoint +(\S+)[\s\S]*admin, metrics +(\S+)\n/;
     const [, url = "", adminUrl = ""] = await untilSaid(child, ready);

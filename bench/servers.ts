@@ -41,11 +41,14 @@ export function whyNot(server: ServerName): string | undefined {
 export class Servers {
   readonly #partitions: number;
   readonly #connections: number;
+  readonly #flags: readonly string[];
   readonly #started = new Map<ServerName, Promise<Server>>();
 
-  constructor(partitions: number, connections: number) {
+  /** @param flags Node's own, for all of them that are ours */
+  constructor(partitions: number, connections: number, flags: readonly string[] = []) {
     this.#partitions = partitions;
     this.#connections = connections;
+    this.#flags = flags;
   }
 
   get(name: ServerName): Promise<Server> {
@@ -95,15 +98,14 @@ export class Servers {
   async #script(script: string, first: number, behind: readonly ServerName[]): Promise<Server> {
     const upstreams = await Promise.all(behind.map((name) => this.get(name)));
     const words = [String(first), ...upstreams.map(({ url }) => url)];
-    return started(`bench/servers/${script}`, words, /^url (\S+)()\n/m, upstreams);
+    return this.#node(`bench/servers/${script}`, words, /^url (\S+)()\n/m, upstreams);
   }
 
   async #proxy(behind: ServerName, ...flags: readonly string[]): Promise<Server> {
     const upstream = await this.get(behind);
     const words = [...serveParameters(upstream.url, 0), ...flags];
-    return started("src/main.ts", words, /DynamoDB endpoint +(\S+)[\s\S]*admin, metrics +(\S+)\n/, [
-      upstream,
-    ]);
+    const ready = /DynamoDB endpoint +(\S+)[\s\S]*admin, metrics +(\S+)\n/;
+    return this.#node("src/main.ts", words, ready, [upstream]);
   }
 
   async #verifyingProxy(): Promise<Server> {
@@ -117,21 +119,21 @@ export class Servers {
     };
     return { ...proxy, stop: end };
   }
-}
 
-async function started(
-  script: string,
-  words: readonly string[],
-  ready: RegExp,
-  behind: readonly Server[],
-): Promise<Server> {
-  const child = startNode(serverCore, script, words);
-  try {
-    const [, url = "", adminUrl] = await untilSaid(child, ready);
-    const pids = familyOf(child.pid ?? 0);
-    return { url, adminUrl: adminUrl || undefined, pids, behind, stop: () => stop(child) };
-  } catch (error) {
-    await stop(child);
-    throw error;
+  async #node(
+    script: string,
+    words: readonly string[],
+    ready: RegExp,
+    behind: readonly Server[],
+  ): Promise<Server> {
+    const child = startNode(serverCore, script, words, this.#flags);
+    try {
+      const [, url = "", adminUrl] = await untilSaid(child, ready);
+      const pids = familyOf(child.pid ?? 0);
+      return { url, adminUrl: adminUrl || undefined, pids, behind, stop: () => stop(child) };
+    } catch (error) {
+      await stop(child);
+      throw error;
+    }
   }
 }

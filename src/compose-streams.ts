@@ -12,6 +12,7 @@ import { type StreamPolicy, streamCost } from "./invalidation/stream-policy.ts";
 import { StreamSupervisor } from "./invalidation/stream-supervisor.ts";
 import { schemaTag } from "./invalidation/tags.ts";
 import type { StreamFigures } from "./metrics/gauge-sources.ts";
+import type { RecordResult } from "./metrics/outcome.ts";
 import type { Metrics } from "./metrics/registry.ts";
 import type { Deps } from "./proxy/deps.ts";
 import { applyRecord } from "./proxy/record-sink.ts";
@@ -91,14 +92,16 @@ export function createSupervisor(parts: StreamParts): StreamSupervisor {
         requestTimeoutMs: settings.requestTimeoutMs,
         checkpoint: turns?.checkpoint(streamArn, schema.fingerprint),
         sink: {
-          apply: async (record) => {
-            const result = await applyRecord(record, deps);
+          apply: (record) => {
             const { createdAtMs } = record;
-            metrics.streams.streamRecord(
-              table,
-              result,
-              createdAtMs && Math.max(0, deps.clock.nowMs() - createdAtMs),
-            );
+            const count = (result: RecordResult): void =>
+              metrics.streams.streamRecord(
+                table,
+                result,
+                createdAtMs && Math.max(0, deps.clock.nowMs() - createdAtMs),
+              );
+            const result = applyRecord(record, deps);
+            return typeof result === "string" ? count(result) : result.then(count);
           },
           flush: async (reason) => {
             metrics.streams.streamFlush(table, reason);

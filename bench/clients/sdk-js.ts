@@ -32,6 +32,7 @@ async function run(seconds: number, times: number): Promise<void> {
 }
 
 await run(job.warmSeconds, 1);
+process.stdout.write("measuring\n");
 const [cpuBefore, ownBefore, beganAtMs] = [cpuSeconds(job.pids), process.cpuUsage(), performance.now()];
 await run(job.seconds, 0);
 const { user, system } = process.cpuUsage(ownBefore);

@@ -108,10 +108,12 @@ export class MemoryTier implements CacheTier {
     shows: (entry: CacheEntry) => boolean,
     changed: readonly TagRef[],
   ): boolean {
-    const stamp = this.#versions.stamp(tags);
     const store = this.#store;
     const place = store.find(key);
-    if (place === 0 || store.stampOf(place) !== stamp || !shows(store.entry(place))) return false;
+    // Most items that a stream tells of are not cached: then no stamp is taken.
+    if (place === 0) return false;
+    const stamp = this.#versions.stamp(tags);
+    if (store.stampOf(place) !== stamp || !shows(store.entry(place))) return false;
     // It will be gone soon, and what another tier has in its place may be older than what was just seen.
     if (store.ageMsMax(place) !== undefined) return false;
     this.#versions.bump(changed);

@@ -10,6 +10,7 @@ import { isObject } from "./model.ts";
 /** Largest key values in bytes (AWS: ServiceQuotas, "Partition keys and sort keys"). */
 const partitionBytesMax = 2048;
 const sortBytesMax = 1024;
+const ZERO = 0x30;
 
 /**
  * The canonical text of a request's Key: exactly the table's key attributes, rightly typed, not empty, within
@@ -52,8 +53,11 @@ export function canonicalPartition(source: Input, attributes: readonly KeyAttrib
 /** {@link canonicalPartition}'s text of an item, taken from its canonical primary key. */
 export function partitionOf(canonical: string, schema: TableSchema): string {
   if (!schema.sortKey) return canonical;
-  const start = canonical.indexOf(":") + 1;
-  return canonical.slice(start, start + Number.parseInt(canonical, 10));
+  // By hand: for each record of a stream, and Number.parseInt leaves V8's compiled code.
+  const colon = canonical.indexOf(":");
+  let length = 0;
+  for (let at = 0; at < colon; at += 1) length = 10 * length + canonical.charCodeAt(at) - ZERO;
+  return canonical.slice(colon + 1, colon + 1 + length);
 }
 
 /** Two parts as one text; the length in front keeps ("a", "bc") and ("ab", "c") apart. */

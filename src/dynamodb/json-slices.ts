@@ -28,7 +28,7 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
 /** Not a position: the bytes are not what was expected. */
-const none = -1;
+export const none = -1;
 
 /**
  * The members of a JSON object: name to where its value stands, blanks around it left out.
@@ -157,8 +157,8 @@ function nameAt(body: Uint8Array, start: number, end: number): string {
   return raw.includes("\\") ? String(JSON.parse(raw)) : raw.slice(1, -1);
 }
 
-/** The position behind the value that starts at `at`. */
-function afterValue(body: Uint8Array, at: number, end: number): number {
+/** The position behind the value that starts at `at`; what is inside of it is not checked. */
+export function afterValue(body: Uint8Array, at: number, end: number): number {
   if (at >= end) return none;
   const first = body[at];
   if (first === quote) return afterString(body, at, end);
@@ -200,6 +200,14 @@ function afterString(body: Uint8Array, start: number, end: number): number {
   return none;
 }
 
+/** The same for a string that must be written without escapes, so that its bytes are its text. */
+export function afterPlainString(body: Uint8Array, start: number, end: number): number {
+  if (body[start] !== quote) return none;
+  let at = start + 1;
+  while (at < end && body[at] !== quote && body[at] !== backslash) at += 1;
+  return at < end && body[at] === quote ? at + 1 : none;
+}
+
 function endsScalar(byte: number): boolean {
   return byte === comma || byte === closeBrace || byte === closeBracket || isBlank(byte);
 }
@@ -208,7 +216,7 @@ function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-function afterBlanks(body: Uint8Array, start: number, end: number): number {
+export function afterBlanks(body: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && isBlank(body[at]!)) at += 1;
   return at;

@@ -3,14 +3,14 @@
  * Streams; Kinesis Data Streams could be another) and the cache that must hear of them.
  */
 
-import type { Input } from "../dynamodb/model.ts";
+import type { RecordImage } from "./placed-records.ts";
 import type { ItemChange } from "./tags.ts";
 
 /** One change of one item, as the source tells it. Applying it twice, or late, does no harm. */
 export interface RecordChange {
   readonly change: ItemChange;
   /** The item afterwards; "absent" if it was removed; undefined where the source does not say. */
-  readonly image: Input | "absent" | undefined;
+  readonly image: RecordImage | "absent" | undefined;
   /**
    * When the change was made by the service's clock: UNIX milliseconds, rounded down; undefined if unknown.
    */

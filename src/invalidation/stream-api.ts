@@ -6,6 +6,8 @@ import { parseObject, toBytes } from "../dynamodb/json-codec.ts";
 import { type Input, isObject } from "../dynamodb/model.ts";
 import { type Upstream, UpstreamFailure } from "../upstream/upstream.ts";
 import type { Clock } from "../util/clock.ts";
+import type { RecordList } from "./placed-records.ts";
+import { readRecordPage } from "./record-page.ts";
 
 export interface Shard {
   readonly shardId: string;
@@ -34,8 +36,7 @@ export type Position =
   | { readonly type: "AFTER_SEQUENCE_NUMBER"; readonly sequenceNumber: string };
 
 export interface RecordPage {
-  /** As they came, unchecked. */
-  readonly records: readonly unknown[];
+  readonly records: RecordList;
   /** Undefined at the end of a closed shard. */
   readonly next: string | undefined;
   /** No more fitted into this page, or may not have: there may be more at once. */
@@ -106,13 +107,14 @@ export class StreamApi {
   /** One page of the stream's shards. All three calls reject with a StreamError and nothing else. */
   async describe(options: DescribeOptions, signal: AbortSignal): Promise<ShardPage> {
     const { after, childrenOf } = options;
-    const reply = await this.#call("DescribeStream", signal, {
+    const input = {
       StreamArn: this.#options.streamArn,
       Limit: pageShardsMax,
       ...(after !== undefined && { ExclusiveStartShardId: after }),
       ...(childrenOf !== undefined && { ShardFilter: { Type: "CHILD_SHARDS", ShardId: childrenOf } }),
-    });
-    const description = reply.body.StreamDescription;
+    };
+    const reply = await this.#call("DescribeStream", signal, input, objectOf);
+    const description = reply.StreamDescription;
     if (!isObject(description) || typeof description.StreamStatus !== "string") throw unreadable();
     return {
       status: description.StreamStatus,
@@ -123,33 +125,35 @@ export class StreamApi {
 
   async iterator(shardId: string, position: Position, signal: AbortSignal): Promise<string> {
     const { type } = position;
-    const reply = await this.#call("GetShardIterator", signal, {
+    const input = {
       StreamArn: this.#options.streamArn,
       ShardId: shardId,
       ShardIteratorType: type,
       ...(type === "AFTER_SEQUENCE_NUMBER" && { SequenceNumber: position.sequenceNumber }),
-    });
-    const iterator = optionalText(reply.body.ShardIterator);
+    };
+    const reply = await this.#call("GetShardIterator", signal, input, objectOf);
+    const iterator = optionalText(reply.ShardIterator);
     if (iterator === undefined) throw unreadable();
     return iterator;
   }
 
   async records(iterator: string, signal: AbortSignal): Promise<RecordPage> {
-    const reply = await this.#call("GetRecords", signal, { ShardIterator: iterator, Limit: pageRecordsMax });
-    const records: unknown = reply.body.Records;
-    if (!Array.isArray(records)) throw unreadable();
-    return {
-      records,
-      next: optionalText(reply.body.NextShardIterator),
-      full: records.length >= pageRecordsMax || reply.byteLength >= fullPageBytes,
-    };
+    const input = { ShardIterator: iterator, Limit: pageRecordsMax };
+    return this.#call("GetRecords", signal, input, (body) => {
+      const page = readRecordPage(body);
+      if (page === undefined) throw unreadable();
+      const { records, next } = page;
+      const full = records.length >= pageRecordsMax || body.byteLength >= fullPageBytes;
+      return { records, next: optionalText(next), full };
+    });
   }
 
-  async #call(
+  async #call<Answer>(
     operation: string,
     signal: AbortSignal,
     input: Input,
-  ): Promise<{ readonly body: Input; readonly byteLength: number }> {
+    read: (body: Uint8Array) => Answer,
+  ): Promise<Answer> {
     const { upstream, clock, requestTimeoutMs } = this.#options;
     const target = `DynamoDBStreams_20120810.${operation}`;
     const deadlineAtMs = clock.nowMs() + requestTimeoutMs;
@@ -162,9 +166,7 @@ export class StreamApi {
         signal,
       });
       if (reply.status !== 200) throw refusal(reply.status, errorNameOf(reply.body));
-      const body = parseObject(reply.body);
-      if (body === undefined) throw unreadable();
-      return { body, byteLength: reply.body.byteLength };
+      return read(reply.body);
     } catch (error) {
       if (signal.aborted) throw new StreamError("aborted", "Aborted", error);
       if (error instanceof StreamError) throw error;
@@ -177,6 +179,12 @@ export class StreamApi {
 function refusal(status: number, name: string | undefined): StreamError {
   const kind = status >= 500 ? "unavailable" : (kinds.get(name) ?? "unavailable");
   return new StreamError(kind, name ?? `status ${status}`);
+}
+
+function objectOf(body: Uint8Array): Input {
+  const object = parseObject(body);
+  if (object === undefined) throw unreadable();
+  return object;
 }
 
 function unreadable(): StreamError {

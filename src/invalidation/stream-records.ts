@@ -1,18 +1,19 @@
 /** What a stream record says about an item, for all four view types. Pure. */
 
 import { canonicalKey, canonicalPartition } from "../dynamodb/canonical-key.ts";
-import { type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
+import { isObject, type TableSchema } from "../dynamodb/model.ts";
 import type { RecordChange } from "./change-source.ts";
-import type { Image } from "./tags.ts";
+import type { RecordImage, StreamRecord } from "./placed-records.ts";
+import type { Image, ItemChange } from "./tags.ts";
 
-/** The images around a change, where the event's name alone tells one of them. */
-type Ends = (oldImage: Image, newImage: Image) => { readonly before: Image; readonly after: Image };
+/** An image as far as the record tells it; "absent" where the event's name alone does. */
+type Told = RecordImage | "absent" | undefined;
 
-/** API_streams_Record, eventName. */
-const ends: ReadonlyMap<unknown, Ends> = new Map<string, Ends>([
-  ["INSERT", (_, after) => ({ before: "absent", after })],
-  ["MODIFY", (before, after) => ({ before, after })],
-  ["REMOVE", (before) => ({ before, after: "absent" })],
+/** API_streams_Record, eventName: what there is before and after. */
+const events: ReadonlyMap<unknown, { readonly hasOld: boolean; readonly hasNew: boolean }> = new Map([
+  ["INSERT", { hasOld: false, hasNew: true }],
+  ["MODIFY", { hasOld: true, hasNew: true }],
+  ["REMOVE", { hasOld: true, hasNew: false }],
 ]);
 
 /**
@@ -21,35 +22,58 @@ const ends: ReadonlyMap<unknown, Ends> = new Map<string, Ends>([
  *
  * @returns undefined for a record that cannot be understood: anything of the table may have changed.
  */
-export function recordChange(record: unknown, schema: TableSchema): RecordChange | undefined {
-  if (!isObject(record) || !isObject(record.dynamodb)) return undefined;
-  const { Keys, OldImage, NewImage } = record.dynamodb;
-  const around = ends.get(record.eventName);
-  const key = canonicalKey(Keys, schema);
-  if (around === undefined || key === undefined || !isObject(Keys)) return undefined;
-  const partition = canonicalPartition(Keys, [schema.partitionKey]);
+export function recordChange(record: StreamRecord, schema: TableSchema): RecordChange | undefined {
+  const { keys } = record;
+  const event = events.get(record.eventName);
+  const key = canonicalKey(keys, schema);
+  if (event === undefined || key === undefined || !isObject(keys)) return undefined;
+  const partition = canonicalPartition(keys, [schema.partitionKey]);
   if (partition === undefined) return undefined;
-  const { before, after } = around(imageOf(OldImage), imageOf(NewImage));
+  const image = event.hasNew ? record.newImage : "absent";
+  const oldImage = event.hasOld ? record.oldImage : "absent";
   return {
-    change: { schema, key, partition, before, after },
-    image: after === "unknown" ? undefined : after,
-    createdAtMs: recordTimeMs(record.dynamodb),
+    change: new ToldChange(schema, key, partition, oldImage, image),
+    image,
+    createdAtMs: recordTimeMs(record.createdAtSeconds),
   };
 }
 
 /** The record's place in its shard; undefined if it has none. */
-export function sequenceNumberOf(record: unknown): string | undefined {
-  if (!isObject(record) || !isObject(record.dynamodb)) return undefined;
-  const { SequenceNumber } = record.dynamodb;
-  return typeof SequenceNumber === "string" && SequenceNumber !== "" ? SequenceNumber : undefined;
+export function sequenceNumberOf({ sequenceNumber }: StreamRecord): string | undefined {
+  return typeof sequenceNumber === "string" && sequenceNumber !== "" ? sequenceNumber : undefined;
 }
 
-function imageOf(member: unknown): Image {
-  return isObject(member) ? member : "unknown";
+/** A change whose images are parsed when an index asks for them. */
+class ToldChange implements ItemChange {
+  readonly schema: TableSchema;
+  readonly key: string;
+  readonly partition: string;
+  readonly #old: Told;
+  readonly #new: Told;
+
+  constructor(schema: TableSchema, key: string, partition: string, oldImage: Told, newImage: Told) {
+    this.schema = schema;
+    this.key = key;
+    this.partition = partition;
+    this.#old = oldImage;
+    this.#new = newImage;
+  }
+
+  get before(): Image {
+    return imageOf(this.#old);
+  }
+
+  get after(): Image {
+    return imageOf(this.#new);
+  }
+}
+
+function imageOf(told: Told): Image {
+  return told === "absent" ? told : (told?.item() ?? "unknown");
 }
 
 /** ApproximateCreationDateTime, given in seconds, as the start of that second in UNIX milliseconds. */
-function recordTimeMs({ ApproximateCreationDateTime: seconds }: Input): number | undefined {
+function recordTimeMs(seconds: unknown): number | undefined {
   if (typeof seconds !== "number" || !Number.isFinite(seconds)) return undefined;
   return Math.floor(seconds) * 1_000;
 }

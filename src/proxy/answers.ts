@@ -92,6 +92,7 @@ export class Answers {
   #reply(request: RequestParts, waiting: Waiting): MaybePromise<Reply> {
     const { region, loopbackOnly, authenticator, inFlightMax, requestTimeoutMs } = this.#options;
     const { target, known, startedAtMs } = waiting;
+    const { body } = request;
     try {
       if (loopbackOnly) checkHost(request.host);
       if (authenticator === undefined) checkRegion(request.authorization, request.url, region);
@@ -103,14 +104,13 @@ export class Answers {
         );
       }
       if (authenticator !== undefined) {
-        const { url, rawHeaders, body } = request;
+        const { url, rawHeaders } = request;
         authenticator.authenticate({ method: "POST", url, rawHeaders, body });
       }
     } catch (error) {
       if (error instanceof DynamoDbError) return refused(error, "pass");
       throw error;
     }
-    const { body } = request;
     const input = known.row.class === "pass" ? undefined : parseObject(body);
     const control = readCacheControl(request.cacheControl);
     const deadlineAtMs = startedAtMs + requestTimeoutMs;

@@ -8,6 +8,8 @@ import type { Socket } from "node:net";
 import type { RequestParts } from "./answers.ts";
 import type { Client } from "./http-call.ts";
 import { LaneConnection, type LaneShared } from "./lane-connection.ts";
+import { type LaneInput, SharedInput } from "./lane-input.ts";
+import { LaneOutput } from "./lane-output.ts";
 import { ReplyHeads } from "./lane-reply.ts";
 import { LaneRequest } from "./lane-request.ts";
 
@@ -21,6 +23,8 @@ export interface LaneOptions {
   readonly keepAliveMs: number;
   /** How long a client may take to send one request, or its first; default arrivalMsMax. */
   readonly arrivalMs?: number;
+  /** How sockets are read; default: into one buffer for all of them. */
+  readonly input?: LaneInput;
 }
 
 /** The longest body that the lane collects for one connection; SDKs' reads and single writes are far below. */
@@ -40,6 +44,8 @@ export class FastLane implements LaneShared {
   readonly answer: LaneShared["answer"];
   readonly request: LaneRequest;
   readonly heads: ReplyHeads;
+  readonly input: LaneInput;
+  readonly output = new LaneOutput();
   readonly #connections = new Set<LaneConnection>();
   readonly #keepAliveMs: number;
   readonly #arrivalMs: number;
@@ -54,6 +60,7 @@ export class FastLane implements LaneShared {
     this.#keepAliveMs = options.keepAliveMs;
     this.request = new LaneRequest(Math.min(options.bodyBytesMax, laneBodyBytesMax));
     this.heads = new ReplyHeads(options);
+    this.input = options.input ?? new SharedInput();
     this.#arrivalMs = options.arrivalMs ?? arrivalMsMax;
     const shortest = Math.min(this.#arrivalMs, options.keepAliveMs);
     this.#sweepMs = Math.max(sweepMsMin, Math.min(sweepMsMax, shortest / 4));
@@ -90,6 +97,7 @@ export class FastLane implements LaneShared {
   /** From now on every reply closes its connection. Idle connections are closed at once. */
   drain(): void {
     this.#isDraining = true;
+    this.output.flush();
     for (const connection of this.#connections) connection.closeIfIdle();
   }
 
@@ -97,6 +105,7 @@ export class FastLane implements LaneShared {
   closeAll(): void {
     clearInterval(this.#sweeping);
     this.#sweeping = undefined;
+    this.output.flush();
     for (const connection of this.#connections) connection.close();
   }
 

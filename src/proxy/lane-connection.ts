@@ -1,10 +1,11 @@
-/** One socket on the fast lane: its bytes into requests, one after the other, and the replies in one write each. */
+/** One socket on the fast lane: its bytes into requests, one after the other, and their replies in the same order. */
 
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Reply } from "./call.ts";
 import type { Client } from "./http-call.ts";
-import { latin1, oneWriteBytesMax } from "./http-client.ts";
+import type { LaneInput } from "./lane-input.ts";
+import type { LaneOutput, Receiver } from "./lane-output.ts";
 import type { ReplyHeads } from "./lane-reply.ts";
 import { FOREIGN, INCOMPLETE, type LaneRequest } from "./lane-request.ts";
 
@@ -21,7 +22,11 @@ export interface LaneShared {
   readonly answer: (request: LaneRequest, type: string, client: Client) => void;
   readonly request: LaneRequest;
   readonly heads: ReplyHeads;
+  readonly input: LaneInput;
+  readonly output: LaneOutput;
   readonly isDraining: boolean;
+  /** Connections that are not Node's (yet). */
+  readonly open: number;
   /** Coarse time for time-outs. */
   readonly nowMs: number;
   /** The connection has ended, or is Node's from now on. */
@@ -49,12 +54,12 @@ class RequestError extends Error {
  */
 type State = "fresh" | "idle" | "arriving" | "answering" | "blocked" | "closing" | "gone";
 
-export class LaneConnection implements Client {
+export class LaneConnection implements Client, Receiver {
   readonly #lane: LaneShared;
   readonly #server: Server;
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #giveOn: () => void;
-  readonly #onData = (chunk: Buffer): void => this.#take(chunk);
+  readonly #endReading: () => void;
   readonly #onEnd = (): void => this.#ended();
   readonly #onDrain = (): void => this.#drained();
   readonly #onClose = (): void => this.#closed();
@@ -75,10 +80,10 @@ export class LaneConnection implements Client {
   constructor(lane: LaneShared, server: Server, socket: Socket, giveOn: () => void) {
     this.#lane = lane;
     this.#server = server;
-    this.#socket = socket;
+    this.socket = socket;
     this.#giveOn = giveOn;
     this.#sinceMs = lane.nowMs;
-    socket.on("data", this.#onData);
+    this.#endReading = lane.input.read(socket, (bytes) => this.#take(bytes));
     socket.on("end", this.#onEnd);
     socket.on("drain", this.#onDrain);
     socket.on("close", this.#onClose);
@@ -96,27 +101,24 @@ export class LaneConnection implements Client {
 
   send(reply: Reply, type: string): void {
     if (this.#hasLeft) return;
-    const { isDraining, heads } = this.#lane;
-    const { body } = reply;
-    const socket = this.#socket;
+    const { isDraining, heads, output, open } = this.#lane;
     const head = heads.head(reply, type, isDraining);
     this.#onLeave = undefined;
-    let takesMore: boolean;
-    if (body.byteLength <= oneWriteBytesMax) takesMore = socket.write(head + latin1(body), "latin1");
-    else {
-      socket.cork();
-      socket.write(head, "latin1");
-      takesMore = socket.write(body);
-      socket.uncork();
-    }
+    this.#enter("idle");
+    output.add(this, head, reply.body, isDraining || open === 1);
     if (isDraining) {
       this.#enter("closing");
-      socket.destroySoon();
+      this.socket.destroySoon();
       return;
     }
-    this.#enter(takesMore ? "idle" : "blocked");
-    if (!takesMore) socket.pause();
-    else if (!this.#isReading) this.#goOn();
+    if (this.#state === "idle" && !this.#isReading) this.#goOn();
+  }
+
+  written(takesMore: boolean): void {
+    // Where a request is with the pipeline, its own reply will tell.
+    if (takesMore || (this.#state !== "idle" && this.#state !== "arriving")) return;
+    this.#enter("blocked");
+    this.socket.pause();
   }
 
   closeIfIdle(): void {
@@ -141,7 +143,7 @@ export class LaneConnection implements Client {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   #enter(state: State): void {
@@ -149,25 +151,26 @@ export class LaneConnection implements Client {
     this.#sinceMs = this.#lane.nowMs;
   }
 
-  #take(chunk: Buffer): void {
+  #take(bytes: Buffer): void {
     const state = this.#state;
     if (state === "closing") return;
     if (state === "answering" || state === "blocked") {
-      this.#hold(chunk);
-      if (this.#heldBytes >= aheadBytesMax) this.#socket.pause();
+      this.#hold(bytes);
+      if (this.#heldBytes >= aheadBytesMax) this.socket.pause();
       return;
     }
     if (this.#heldBytes === 0) {
-      this.#read(chunk);
+      this.#read(bytes);
       return;
     }
-    this.#hold(chunk);
+    this.#hold(bytes);
     if (this.#heldBytes >= this.#neededBytes) this.#read(this.#joined());
   }
 
-  #hold(chunk: Buffer): void {
-    this.#held.push(chunk);
-    this.#heldBytes += chunk.length;
+  /** Keeps bytes that are only good until we return. */
+  #hold(bytes: Buffer): void {
+    this.#held.push(Buffer.from(bytes));
+    this.#heldBytes += bytes.length;
     if (this.#held.length > piecesMax) this.#held = [Buffer.concat(this.#held, this.#heldBytes)];
   }
 
@@ -219,8 +222,8 @@ export class LaneConnection implements Client {
   #goOn(): void {
     if (this.#heldBytes > 0) this.#read(this.#joined());
     const state = this.#state;
-    if (!this.#isOpen || state === "blocked" || !this.#socket.isPaused()) return;
-    if (state !== "answering" || this.#heldBytes < aheadBytesMax) this.#socket.resume();
+    if (!this.#isOpen || state === "blocked" || !this.socket.isPaused()) return;
+    if (state !== "answering" || this.#heldBytes < aheadBytesMax) this.socket.resume();
   }
 
   #drained(): void {
@@ -237,7 +240,8 @@ export class LaneConnection implements Client {
     }
     this.#leave();
     this.#enter("closing");
-    this.#socket.end();
+    this.#lane.output.flush();
+    this.socket.end();
   }
 
   #closed(): void {
@@ -255,21 +259,23 @@ export class LaneConnection implements Client {
   /** Ends it as Node ends a connection that sends no request: the listeners of clientError say how. */
   #refuse(error: RequestError): void {
     this.#enter("closing");
-    if (this.#server.emit("clientError", error, this.#socket)) return;
+    this.#lane.output.flush();
+    if (this.#server.emit("clientError", error, this.socket)) return;
     const status = error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
-    this.#socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
-    this.#socket.destroy();
+    this.socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    this.socket.destroy();
   }
 
   /** The socket is Node's from here on, with the bytes that the lane has not answered. */
   #toNode(bytes: Buffer): void {
-    const socket = this.#socket;
+    const { socket } = this;
+    this.#lane.output.flush();
     this.#release();
     socket.off("error", ignore);
     if (socket.destroyed) return;
     // A flowing stream would not look at what is put back until more comes.
     socket.pause();
-    socket.unshift(bytes);
+    socket.unshift(Buffer.from(bytes));
     this.#giveOn();
     socket.resume();
   }
@@ -280,8 +286,8 @@ export class LaneConnection implements Client {
     this.#held = [];
     this.#heldBytes = 0;
     this.#lane.forget(this);
-    const socket = this.#socket;
-    socket.off("data", this.#onData);
+    const { socket } = this;
+    this.#endReading();
     socket.off("end", this.#onEnd);
     socket.off("drain", this.#onDrain);
     socket.off("close", this.#onClose);

@@ -129,8 +129,9 @@ export class LaneRequest implements RequestParts {
     return this.#cacheControl.text(this.#bytes);
   }
 
+  /** A copy: it may have to wait for upstream, when other requests stand where it was read. */
   get body(): Buffer {
-    return this.#bytes.subarray(this.#bodyStart, this.#bodyEnd);
+    return Buffer.from(this.#bytes.subarray(this.#bodyStart, this.#bodyEnd));
   }
 
   /**

@@ -5,7 +5,7 @@
 
 import type { CacheKey, LookupOptions, Tag } from "../cache/tier.ts";
 import type { ResolvedRule } from "../config/table-rules.ts";
-import { canonicalKey, canonicalPartition, partitionOf } from "../dynamodb/canonical-key.ts";
+import { canonicalKey, partitionOf } from "../dynamodb/canonical-key.ts";
 import { canonicalRead } from "../dynamodb/canonical-read.ts";
 import { type Projection, planProjection } from "../dynamodb/expression/projection.ts";
 import { type IndexSchema, type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
@@ -25,9 +25,8 @@ import { type CapacityWish, capacityWish } from "./reply.ts";
 export interface ItemRef {
   readonly schema: TableSchema;
   readonly rule: ResolvedRule;
-  /** Canonical primary key and partition. */
+  /** Canonical primary key. */
   readonly canonical: string;
-  readonly partition: string;
   readonly cacheKey: CacheKey;
   /** What any write of the item changes. */
   readonly itemTag: Tag;
@@ -95,35 +94,26 @@ function tableParts(schema: TableSchema): TableParts {
   return parts;
 }
 
-export function itemRef(
-  key: Input,
-  canonical: string,
-  schema: TableSchema,
-  rule: ResolvedRule,
-): ItemRef | undefined {
-  const partition = canonicalPartition(key, [schema.partitionKey]);
-  return partition === undefined ? undefined : refOf({ schema, key: canonical, partition }, rule);
-}
-
-/** The same for a whole primary key that is known to be canonical: it is not read twice. */
-export function keyRef(canonical: string, schema: TableSchema, rule: ResolvedRule): ItemRef {
-  return refOf({ schema, key: canonical, partition: partitionOf(canonical, schema) }, rule);
-}
-
-/** The same for an item whose canonical key and partition are known. */
-export function refOf(item: Pick<ItemChange, "schema" | "key" | "partition">, rule: ResolvedRule): ItemRef {
-  const { schema, key, partition } = item;
+/** @param canonical its canonical primary key (canonical-key.ts) */
+export function itemRef(canonical: string, schema: TableSchema, rule: ResolvedRule): ItemRef {
   const parts = tableParts(schema);
-  const tag = (parts.itemTag + key) as Tag;
+  const tag = (parts.itemTag + canonical) as Tag;
   return {
     schema,
     rule,
-    canonical: key,
-    partition,
+    canonical,
     itemTag: tag,
-    cacheKey: (parts.itemKey + key) as CacheKey,
+    cacheKey: (parts.itemKey + canonical) as CacheKey,
     tags: [tag, parts.always[0], parts.always[1]],
   };
+}
+
+/** A change of this item. */
+export function changeOf(
+  { schema, canonical }: ItemRef,
+  around: Pick<ItemChange, "before" | "after" | "touched">,
+): ItemChange {
+  return { schema, key: canonical, partition: partitionOf(canonical, schema), ...around };
 }
 
 /**
@@ -155,7 +145,7 @@ export function planGetItem(input: Input, schema: TableSchema, rule: ResolvedRul
   if (canonical === undefined || !isObject(Key) || capacity === "invalid") return undefined;
   const projection = planProjection(input, schema);
   if (projection === undefined) return undefined;
-  return { ref: keyRef(canonical, schema, rule), Key, projection, capacity };
+  return { ref: itemRef(canonical, schema, rule), Key, projection, capacity };
 }
 
 /** @param input a Query or Scan that does not ask for a strongly consistent read */

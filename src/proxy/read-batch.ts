@@ -23,10 +23,35 @@ import { doubtSchema } from "./schema-doubt.ts";
 
 /** Answers without awaiting anything where all look-ups answer at once and hit. */
 export function readBatch(call: Call, plan: BatchPlan, deps: Deps): MaybePromise<Reply> {
-  const wanted = together(plan.parts.flatMap((part) => lookups(call, part, deps)));
-  return wanted instanceof Promise
-    ? wanted.then((all) => answer(call, plan, all, deps))
-    : answer(call, plan, wanted, deps);
+  const tallies = plan.parts.map((part) => new Tally(part));
+  const wanted = together(tallies.flatMap((tally) => lookups(call, tally, deps)));
+  const found = (all: readonly Wanted[]): MaybePromise<Reply> => {
+    for (const tally of tallies) tally.record(deps);
+    return answer(call, plan, all, deps);
+  };
+  return wanted instanceof Promise ? wanted.then(found) : found(wanted);
+}
+
+const results = ["hit", "negative_hit", "miss", "shadow_hit"] as const;
+
+/** How the look-ups of one table went; told once for all of its keys. */
+class Tally {
+  readonly part: BatchPart;
+  readonly counts = { hit: 0, negative_hit: 0, miss: 0, shadow_hit: 0 };
+  savedUnits = 0;
+
+  constructor(part: BatchPart) {
+    this.part = part;
+  }
+
+  record({ recorder }: Deps): void {
+    const table = this.part.schema.TableName;
+    for (const result of results) {
+      const count = this.counts[result];
+      if (count > 0) recorder.lookup("item", table, result, count);
+    }
+    if (this.savedUnits > 0) recorder.readUnits(table, 0, this.savedUnits);
+  }
 }
 
 function answer(call: Call, plan: BatchPlan, wanted: readonly Wanted[], deps: Deps): MaybePromise<Reply> {
@@ -103,7 +128,8 @@ class BatchFailed {
 }
 
 /** Every key of one table looked up, or what is done with it instead. */
-function lookups(call: Call, part: BatchPart, deps: Deps): MaybePromise<Wanted>[] {
+function lookups(call: Call, tally: Tally, deps: Deps): MaybePromise<Wanted>[] {
+  const { part } = tally;
   const { mode, keys, rule, schema } = part;
   if (mode === "strong") return keys.map((key) => ({ ...wantedOf(key, part), sight: sight(key.ref, deps) }));
   if (mode === "direct") return keys.map((key) => wantedOf(key, part));
@@ -114,8 +140,8 @@ function lookups(call: Call, part: BatchPart, deps: Deps): MaybePromise<Wanted>[
   return keys.map((key) => {
     const found = deps.cache.lookup(key.ref.cacheKey, key.ref.tags, options);
     return found instanceof Promise
-      ? found.then((one) => looked(key, part, one, deps))
-      : looked(key, part, found, deps);
+      ? found.then((one) => looked(key, tally, one))
+      : looked(key, tally, found);
   });
 }
 
@@ -123,19 +149,21 @@ function wantedOf({ Key, ref }: BatchKey, part: BatchPart): Wanted {
   return { Key, ref, part, entry: undefined, tier: undefined, lease: undefined, sight: undefined };
 }
 
-function looked({ Key, ref }: BatchKey, part: BatchPart, found: Lookup, deps: Deps): Wanted {
-  const table = part.schema.TableName;
+function looked(key: BatchKey, tally: Tally, found: Lookup): Wanted {
+  const { Key, ref } = key;
+  const { part, counts } = tally;
   if (found.entry === undefined) {
-    deps.recorder.lookup("item", table, "miss", 1);
+    counts.miss += 1;
     return { Key, ref, part, entry: undefined, tier: undefined, lease: found.lease, sight: undefined };
   }
   const { entry, tier } = found;
   if (part.rule.cache === "shadow") {
-    deps.recorder.lookup("item", table, "shadow_hit", 1);
-    return wantedOf({ Key, ref }, part);
+    counts.shadow_hit += 1;
+    return wantedOf(key, part);
   }
-  deps.recorder.lookup("item", table, entry.negative ? "negative_hit" : "hit", 1);
-  deps.recorder.readUnits(table, 0, entry.units);
+  if (entry.negative) counts.negative_hit += 1;
+  else counts.hit += 1;
+  tally.savedUnits += entry.units;
   return { Key, ref, part, entry, tier, lease: undefined, sight: undefined };
 }
 

@@ -81,8 +81,7 @@ function isAmbiguous(body: Uint8Array): boolean {
 function sightOf(input: Input, schema: TableSchema, rule: ResolvedRule, deps: Deps): Sight | undefined {
   const { Key } = input;
   const canonical = canonicalKey(Key, schema);
-  const ref = canonical === undefined || !isObject(Key) ? undefined : itemRef(Key, canonical, schema, rule);
-  return ref && sight(ref, deps);
+  return canonical === undefined ? undefined : sight(itemRef(canonical, schema, rule), deps);
 }
 
 function isProjected(input: Input): boolean {

@@ -9,7 +9,7 @@ import { type Input, isObject, type TableSchema } from "../dynamodb/model.ts";
 import { storedImage } from "../dynamodb/stored-image.ts";
 import { changedTags, type Image as Known, schemaTag } from "../invalidation/tags.ts";
 import type { Call } from "./call.ts";
-import { type ItemRef, itemRef } from "./plan.ts";
+import { changeOf, type ItemRef, itemRef } from "./plan.ts";
 import type { Image, WritePlan } from "./write.ts";
 
 /** A table that a request names: its schema, or undefined where it could not be described. */
@@ -68,10 +68,10 @@ function batchRequest(request: unknown, schema: TableSchema, rule: ResolvedRule)
   const remove = isObject(request) ? request.DeleteRequest : undefined;
   if (isObject(put) && isObject(put.Item)) {
     const stored = storedImage(put.Item);
-    return written(put.Item, itemKey(put.Item, schema), schema, rule, put.Item, stored && toBytes(stored));
+    return written(itemKey(put.Item, schema), schema, rule, put.Item, stored && toBytes(stored));
   }
   if (isObject(remove) && isObject(remove.Key)) {
-    return written(remove.Key, canonicalKey(remove.Key, schema), schema, rule, "absent", "absent");
+    return written(canonicalKey(remove.Key, schema), schema, rule, "absent", "absent");
   }
   return { ref: undefined, tags: [schemaTag(schema.tableId)], image: undefined };
 }
@@ -104,17 +104,16 @@ function transactTags(verb: string, action: Input, tables: Tables): readonly Tag
   if (verb === "ConditionCheck" || table === undefined) return [];
   const { schema, rule } = table;
   if (verb === "Put" && isObject(action.Item)) {
-    return written(action.Item, itemKey(action.Item, schema), schema, rule, action.Item, undefined).tags;
+    return written(itemKey(action.Item, schema), schema, rule, action.Item, undefined).tags;
   }
   if (!isObject(action.Key)) return [schemaTag(schema.tableId)];
   const canonical = canonicalKey(action.Key, schema);
-  if (verb === "Delete") return written(action.Key, canonical, schema, rule, "absent", undefined).tags;
+  if (verb === "Delete") return written(canonical, schema, rule, "absent", undefined).tags;
   const touched = verb === "Update" ? updatedAttributes(action)?.names : undefined;
-  return written(action.Key, canonical, schema, rule, "unknown", undefined, touched).tags;
+  return written(canonical, schema, rule, "unknown", undefined, touched).tags;
 }
 
 function written(
-  source: Input,
   canonical: string | undefined,
   schema: TableSchema,
   rule: ResolvedRule,
@@ -122,9 +121,9 @@ function written(
   image: Image | undefined,
   touched?: ReadonlySet<string>,
 ): Written {
-  const ref = canonical === undefined ? undefined : itemRef(source, canonical, schema, rule);
+  const ref = canonical === undefined ? undefined : itemRef(canonical, schema, rule);
   if (ref === undefined) return { ref, tags: [schemaTag(schema.tableId)], image: undefined };
-  return { ref, tags: changedTags({ ...ref, key: ref.canonical, before: "unknown", after, touched }), image };
+  return { ref, tags: changedTags(changeOf(ref, { before: "unknown", after, touched })), image };
 }
 
 function several(

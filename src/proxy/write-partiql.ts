@@ -6,7 +6,7 @@ import { type Input, isObject } from "../dynamodb/model.ts";
 import { type StatementEffect, statementEffect } from "../dynamodb/partiql.ts";
 import { changedTags, everythingTag, schemaTag } from "../invalidation/tags.ts";
 import type { Call } from "./call.ts";
-import { itemRef } from "./plan.ts";
+import { changeOf, itemRef } from "./plan.ts";
 import type { WritePlan } from "./write.ts";
 import type { Tables } from "./write-batch.ts";
 
@@ -63,8 +63,8 @@ function effectTags(effect: StatementEffect | undefined, tables: Tables): readon
   const { schema, rule } = table;
   const values: Input = Object.fromEntries(effect.attributes);
   const canonical = itemKey(values, schema);
-  const ref = canonical === undefined ? undefined : itemRef(values, canonical, schema, rule);
+  const ref = canonical === undefined ? undefined : itemRef(canonical, schema, rule);
   if (ref === undefined) return [schemaTag(schema.tableId)];
   const after = effect.verb === "delete" ? "absent" : "unknown";
-  return changedTags({ ...ref, key: ref.canonical, before: "unknown", after });
+  return changedTags(changeOf(ref, { before: "unknown", after }));
 }

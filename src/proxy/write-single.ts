@@ -14,7 +14,7 @@ import { storedImage } from "../dynamodb/stored-image.ts";
 import { changedTags, type Image as Known, schemaTag } from "../invalidation/tags.ts";
 import type { Call } from "./call.ts";
 import { keepsImages } from "./learn.ts";
-import { type ItemRef, itemRef } from "./plan.ts";
+import { changeOf, type ItemRef, itemRef } from "./plan.ts";
 import type { Image, WritePlan } from "./write.ts";
 
 /** Plans one of the three single-item writes. */
@@ -22,7 +22,7 @@ export type SinglePlanner = (call: Call, input: Input, schema: TableSchema, rule
 
 export const planPutItem: SinglePlanner = (call, input, schema, rule) => {
   const { Item } = input;
-  const ref = isObject(Item) ? refOf(Item, itemKey(Item, schema), schema, rule) : undefined;
+  const ref = isObject(Item) ? refOf(itemKey(Item, schema), schema, rule) : undefined;
   if (ref === undefined || !isObject(Item)) return wholeTable(call, schema);
   const stored = storedImage(Item);
   return planReplacing(call, input, ref, Item, stored === undefined ? undefined : toBytes(stored));
@@ -30,7 +30,7 @@ export const planPutItem: SinglePlanner = (call, input, schema, rule) => {
 
 export const planDeleteItem: SinglePlanner = (call, input, schema, rule) => {
   const { Key } = input;
-  const ref = isObject(Key) ? refOf(Key, canonicalKey(Key, schema), schema, rule) : undefined;
+  const ref = isObject(Key) ? refOf(canonicalKey(Key, schema), schema, rule) : undefined;
   return ref === undefined ? wholeTable(call, schema) : planReplacing(call, input, ref, "absent", "absent");
 };
 
@@ -50,12 +50,7 @@ function planReplacing(
     body: extra ? withReturnValues(call.body, "ALL_OLD") : call.body,
     refs: image === undefined ? [] : [ref],
     done: (body) => ({
-      tags: changedTags({
-        ...ref,
-        key: ref.canonical,
-        before: oldKnown ? attributesOf(body) : "unknown",
-        after,
-      }),
+      tags: changedTags(changeOf(ref, { before: oldKnown ? attributesOf(body) : "unknown", after })),
       images: image === undefined ? [] : [[ref, image]],
       body: extra ? withoutMember(body, "Attributes") : body,
     }),
@@ -64,7 +59,7 @@ function planReplacing(
 
 export const planUpdateItem: SinglePlanner = (call, input, schema, rule) => {
   const { Key } = input;
-  const ref = isObject(Key) ? refOf(Key, canonicalKey(Key, schema), schema, rule) : undefined;
+  const ref = isObject(Key) ? refOf(canonicalKey(Key, schema), schema, rule) : undefined;
   if (ref === undefined) return wholeTable(call, schema);
   const asked = returnValues(input);
   const updated = updatedAttributes(input);
@@ -82,7 +77,7 @@ export const planUpdateItem: SinglePlanner = (call, input, schema, rule) => {
       const before: Known = asked === "ALL_OLD" ? attributesOf(body) : "unknown";
       const after: Known = attributes ? parseReply(attributes) : "unknown";
       return {
-        tags: changedTags({ ...ref, key: ref.canonical, before, after, touched }),
+        tags: changedTags(changeOf(ref, { before, after, touched })),
         images: attributes ? [[ref, attributes]] : [],
         body: extra ? trimmed(body, asked, after, updated) : body,
       };
@@ -135,13 +130,7 @@ function single(
   after: Known,
   touched?: ReadonlySet<string>,
 ): Omit<WritePlan, "body" | "refs" | "done"> {
-  const touchedTags: readonly Tag[] = changedTags({
-    ...ref,
-    key: ref.canonical,
-    before: "unknown",
-    after,
-    touched,
-  });
+  const touchedTags: readonly Tag[] = changedTags(changeOf(ref, { before: "unknown", after, touched }));
   return {
     table: ref.schema.TableName,
     idempotent: false,
@@ -151,13 +140,8 @@ function single(
   };
 }
 
-function refOf(
-  source: Input,
-  canonical: string | undefined,
-  schema: TableSchema,
-  rule: ResolvedRule,
-): ItemRef | undefined {
-  return canonical === undefined ? undefined : itemRef(source, canonical, schema, rule);
+function refOf(canonical: string | undefined, schema: TableSchema, rule: ResolvedRule): ItemRef | undefined {
+  return canonical === undefined ? undefined : itemRef(canonical, schema, rule);
 }
 
 /** Whether cached queries of a GSI make it worth knowing which of its partitions the item leaves. */

@@ -113,7 +113,8 @@ export class FleetStreams {
         const result = await applyRecord(record, node.deps);
         this.records += 1;
         trace.add(
-          () => `${follower.sender}: record ${record.change.key} ${result} ${JSON.stringify(record.image)}`,
+          () =>
+            `${follower.sender}: record ${record.change.key} ${result} ${JSON.stringify(record.change.after)}`,
         );
       },
       flush: async (reason: string) => {

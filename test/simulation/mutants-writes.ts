@@ -118,7 +118,7 @@ export class StoreTransactions extends FaultyTier {
       if (!isObject(put) || !isObject(put.Item) || table === undefined) return [];
       const item = put.Item;
       const canonical = itemKey(item, table.schema);
-      const ref = canonical === undefined ? undefined : itemRef(item, canonical, table.schema, table.rule);
+      const ref = canonical === undefined ? undefined : itemRef(canonical, table.schema, table.rule);
       if (ref === undefined) return [];
       return [
         {

@@ -9,7 +9,7 @@ import type { StreamCircumstances } from "./stream-circumstances.ts";
 export interface StreamMutant extends Mutant {
   readonly streamFocus?: Partial<StreamCircumstances>;
   /** How one record is applied; `ownImages` are those that our own writes have left behind. */
-  readonly apply?: (record: RecordChange, deps: Deps, ownImages: () => readonly string[]) => Promise<unknown>;
+  readonly apply?: (record: RecordChange, deps: Deps, ownImages: () => readonly string[]) => unknown;
   readonly sink?: (real: ChangeSink) => ChangeSink;
   readonly streams?: (real: Upstream, flush: () => void) => Upstream;
   readonly freshness?: (real: Deps["freshness"]) => Deps["freshness"];

@@ -17,7 +17,7 @@ function ledgerOfOwnWrites(once: boolean): NonNullable<StreamMutant["apply"]> {
   const used = new WeakMap<Deps, Map<string, number>>();
   return async (record, deps, ownImages) => {
     const { image } = record;
-    const text = image === undefined || image === "absent" ? undefined : imageText(image);
+    const text = image === "absent" ? undefined : image && imageText(image.item() ?? {});
     const written = text === undefined ? 0 : ownImages().filter((own) => own === text).length;
     const skipped = used.get(deps) ?? new Map<string, number>();
     used.set(deps, skipped);
@@ -28,23 +28,48 @@ function ledgerOfOwnWrites(once: boolean): NonNullable<StreamMutant["apply"]> {
   };
 }
 
-/** The cache as a record's application sees it, with fewer tags invalidated. */
-function withTags(deps: Deps, confirmed: (tag: Tag) => boolean, killed: (tag: Tag) => boolean): Deps {
+/** The cache as a record's application sees it, with faulty parts. */
+function withCache(deps: Deps, faulty: (real: CacheTier) => Partial<CacheTier>): Deps {
   const { cache: real } = deps;
   const cache: CacheTier = {
     lookup: (key, tags, options) => real.lookup(key, tags, options),
     imageLease: (key, tags, guarded) => real.imageLease(key, tags, guarded),
-    invalidate: (tags, pendingForMs) => real.invalidate(tags.filter(killed), pendingForMs),
+    invalidate: (tags, pendingForMs) => real.invalidate(tags, pendingForMs),
     confirm: (key, tags, shows, changed) => real.confirm(key, tags, shows, changed),
     writeLease: (write) => real.writeLease(write),
+    changeTo: (image, changed) => real.changeTo(image, changed),
+    close: () => real.close(),
+    ...faulty(real),
+  };
+  return { ...deps, cache };
+}
+
+/** Fewer tags are invalidated. */
+function withTags(deps: Deps, confirmed: (tag: Tag) => boolean, killed: (tag: Tag) => boolean): Deps {
+  return withCache(deps, (real) => ({
+    invalidate: (tags, pendingForMs) => real.invalidate(tags.filter(killed), pendingForMs),
     changeTo: ({ key, tags, shows }, changed) => {
       if (real.confirm(key, tags, shows, changed.filter(confirmed))) return true;
       void real.invalidate(changed.filter(killed));
       return false;
     },
-    close: () => real.close(),
-  };
-  return { ...deps, cache };
+  }));
+}
+
+/** What is not cached has no tag of its own to be invalidated: a read that is under way is forgotten. */
+function onlyCachedItems(deps: Deps): Deps {
+  return withCache(deps, (real) => ({
+    changeTo: ({ key, tags, shows }, changed) => {
+      let isCached = false;
+      const look: typeof shows = (entry) => {
+        isCached = true;
+        return shows(entry);
+      };
+      if (real.confirm(key, tags, look, changed)) return true;
+      void real.invalidate(isCached ? changed : changed.filter((tag) => !isItem(tag)));
+      return false;
+    },
+  }));
 }
 
 const isItem = (tag: Tag) => tag.startsWith("item\0");
@@ -54,8 +79,8 @@ function blindTo(
   images: (before: Image, after: Image) => { before: Image; after: Image },
 ): NonNullable<StreamMutant["apply"]> {
   return (record: RecordChange, deps) => {
-    const { before, after } = record.change;
-    return applyRecord({ ...record, change: { ...record.change, ...images(before, after) } }, deps);
+    const { schema, key, partition, before, after } = record.change;
+    return applyRecord({ ...record, change: { schema, key, partition, ...images(before, after) } }, deps);
   };
 }
 
@@ -134,6 +159,11 @@ export const streamMutants: readonly StreamMutant[] = [
     flights: (options) => new ShareBeyondGate(options),
   },
   { name: "records dropped", apply: async () => "dropped" },
+  {
+    name: "items that are not cached left alone by records",
+    streamFocus: { view: "NEW_AND_OLD_IMAGES" },
+    apply: (record, deps) => applyRecord(record, onlyCachedItems(deps)),
+  },
   {
     name: "flush before the iterators",
     focus: { foreign: 0.3, keys: 2, pauseMs: 4, settleMs: 10, slow: 0.02, slowMs: 40, slots: 1024 },

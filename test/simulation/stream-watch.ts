@@ -107,7 +107,8 @@ export class StreamWatch {
         const result = await this.#apply(record);
         this.records += 1;
         trace.add(
-          () => `record ${schema.TableName} ${record.change.key} ${result} ${JSON.stringify(record.image)}`,
+          () =>
+            `record ${schema.TableName} ${record.change.key} ${result} ${JSON.stringify(record.change.after)}`,
         );
       },
       flush: (reason: GapReason) => {

@@ -8,6 +8,7 @@ import { DynamoDbError } from "../../src/dynamodb/errors.ts";
 import type { RequestParts } from "../../src/proxy/answers.ts";
 import { FastLane } from "../../src/proxy/fast-lane.ts";
 import type { Client } from "../../src/proxy/http-call.ts";
+import { type LaneInput, streamInput } from "../../src/proxy/lane-input.ts";
 import { refused } from "../../src/proxy/reply.ts";
 
 const reply = refused(new DynamoDbError("SerializationException", "ok"), "pass");
@@ -107,6 +108,19 @@ function partsOf(request: IncomingMessage): Omit<RequestParts, "body"> {
   };
 }
 
+/** One buffer for all sockets, as SharedInput has it, in which nothing is left for who looks at it too late. */
+export function overwrittenInput(): LaneInput {
+  const buffer = Buffer.alloc(1 << 20);
+  return {
+    read: (socket, take) =>
+      streamInput.read(socket, (bytes) => {
+        bytes.copy(buffer);
+        take(buffer.subarray(0, bytes.length));
+        buffer.fill("#", 0, bytes.length);
+      }),
+  };
+}
+
 export class Judge {
   readonly #plain = listen();
   readonly #laned = listen();
@@ -115,7 +129,8 @@ export class Judge {
   readonly totals = { streams: 0, requests: 0, byLane: 0, closed: 0 };
   #later = 0;
 
-  constructor() {
+  /** @param input how the lane reads its sockets */
+  constructor(input: LaneInput = streamInput) {
     const answer = (parts: RequestParts, type: string, client: Client): void => {
       const wire = wires.get(client) ?? this.#current!;
       wires.set(client, wire);
@@ -127,7 +142,7 @@ export class Judge {
       else send();
     };
     const wires = new WeakMap<Client, Wire>();
-    new FastLane({ answer, requestId, bodyBytesMax, keepAliveMs: 60_000 }).install(this.#laned);
+    new FastLane({ answer, requestId, bodyBytesMax, keepAliveMs: 60_000, input }).install(this.#laned);
   }
 
   /** Sends each stream, in its pieces, to both servers. @returns what they disagreed on, in words */

@@ -3,6 +3,7 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { afterEach } from "vitest";
 import { FastLane, type LaneOptions } from "../../src/proxy/fast-lane.ts";
 import type { Client } from "../../src/proxy/http-call.ts";
@@ -12,6 +13,8 @@ import { RawSocket, rawRequest } from "./raw-socket.ts";
 
 interface Heard {
   readonly body: string;
+  /** The very bytes that the lane gave. */
+  readonly kept: Buffer;
   readonly client: Client;
 }
 
@@ -21,8 +24,8 @@ export class LanedServer {
   readonly sockets: Socket[] = [];
   readonly lane: FastLane;
   readonly #server: Server;
-  /** Answers at once, instead of leaving it to the test. */
-  atOnce: Uint8Array | undefined;
+  /** Answers at once, instead of leaving it to the test: this, or what the request's body is answered with. */
+  atOnce: Uint8Array | ((body: string) => Uint8Array) | undefined;
 
   constructor(options: Partial<LaneOptions>) {
     this.#server = createServer((request, response) => {
@@ -30,8 +33,12 @@ export class LanedServer {
     });
     this.lane = new FastLane({
       answer: (request, type, client) => {
-        this.heard.push({ body: request.body.toString(), client });
-        if (this.atOnce !== undefined) client.send(ours(this.atOnce, "hit"), type);
+        const kept = request.body;
+        const body = kept.toString();
+        this.heard.push({ body, kept, client });
+        const { atOnce } = this;
+        if (atOnce === undefined) return;
+        client.send(ours(typeof atOnce === "function" ? atOnce(body) : atOnce, "hit"), type);
       },
       requestId: () => "ID",
       bodyBytesMax: 1 << 20,
@@ -53,6 +60,14 @@ export class LanedServer {
       (seen) => seen >= count,
     );
     return this.heard[count - 1]!;
+  }
+
+  /** Takes sockets that clients want to upgrade. */
+  onUpgrade(take: (socket: Duplex) => void): void {
+    this.#server.on("upgrade", (_request, socket) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+      take(socket);
+    });
   }
 
   stop(): void {

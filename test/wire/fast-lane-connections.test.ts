@@ -136,9 +136,11 @@ it("a large page goes to the socket where it is stored, with its head in one cal
   );
   const socket = lane.sockets[0]!;
   const { _writev } = socket;
-  const written: { readonly chunk: string | Uint8Array }[][] = [];
+  const written: { readonly chunk: Uint8Array; readonly begins: string }[][] = [];
   socket._writev = (chunks, done) => {
-    written.push(chunks);
+    // The head stands in a buffer that is used again.
+    const begins = (chunk: Uint8Array) => Buffer.from(chunk.subarray(0, 15)).toString();
+    written.push(chunks.map(({ chunk }) => ({ chunk, begins: begins(chunk) })));
     _writev?.call(socket, chunks, done);
   };
   for (let at = 0; at < 3; at += 1) {
@@ -150,10 +152,9 @@ it("a large page goes to the socket where it is stored, with its head in one cal
   }
   expect(written).toHaveLength(3);
   for (const [head, body, ...more] of written) {
-    expect(head?.chunk).toContain("HTTP/1.1 200 OK");
-    const bytes = body?.chunk;
-    if (bytes === undefined || typeof bytes === "string") throw new Error("the page was made a text");
-    expect([bytes.buffer === page.buffer, bytes.byteOffset, bytes.length]).toEqual([true, 0, page.length]);
+    expect(head?.begins).toBe("HTTP/1.1 200 OK");
+    const { buffer, byteOffset, length } = body?.chunk ?? new Uint8Array();
+    expect([buffer === page.buffer, byteOffset, length]).toEqual([true, 0, page.length]);
     expect(more).toEqual([]);
   }
 });

@@ -2,7 +2,7 @@
 // how long it looks for a difference (default 10), FUZZ_SEED where it starts.
 
 import { expect, test } from "vitest";
-import { Judge } from "../support/lane-judge.ts";
+import { Judge, overwrittenInput } from "../support/lane-judge.ts";
 import { Dice, oddHeaders, pieces, stream } from "../support/lane-streams.ts";
 import { bytesOf, requestOf, sdks } from "../support/sdk-requests.ts";
 
@@ -11,7 +11,7 @@ const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
 const batch = 64;
 
 test("generated and harmed streams", { timeout: seconds * 1000 + 60_000 }, async () => {
-  const judge = new Judge();
+  const judge = new Judge(overwrittenInput());
   const dice = new Dice(seed);
   const endAtMs = performance.now() + seconds * 1000;
   while (performance.now() < endAtMs) {
@@ -27,7 +27,7 @@ test("generated and harmed streams", { timeout: seconds * 1000 + 60_000 }, async
 });
 
 test("every SDK's request, and two in a row, cut at every boundary, are the lane's", async () => {
-  const judge = new Judge();
+  const judge = new Judge(overwrittenInput());
   for (const sdk of Object.keys(sdks)) {
     const one = bytesOf(requestOf(sdk, '{"TableName":"t","Key":{"pk":{"S":"ü"}}}'));
     for (const bytes of [one, Buffer.concat([one, one])]) {
@@ -43,7 +43,7 @@ test("every SDK's request, and two in a row, cut at every boundary, are the lane
 });
 
 test("every odd header line at every place of every SDK's request, with a request behind it", async () => {
-  const judge = new Judge();
+  const judge = new Judge(overwrittenInput());
   for (const sdk of Object.keys(sdks)) {
     const plain = requestOf(sdk, '{"TableName":"t"}');
     const streams = oddHeaders.flatMap((line) =>
