@@ -21,7 +21,7 @@ const threads = 2;
 const questionsUnderWay = 32;
 const keyBytesMax = 96;
 const recordBytes = 8 + keyBytesMax + bodyBytes;
-const options = { ageMsMax: 1e9, negativeAgeMsMax: 1e9, settleMs: 0, keepMs: 1e9 };
+const options = { ageMsMax: 1e9, negativeAgeMsMax: 1e9, settleMs: 0, keepMs: 1e9, guarded: false };
 
 const names = ["one tier in each thread", "one table in shared memory", "one thread that is asked"] as const;
 type Way = (typeof names)[number];

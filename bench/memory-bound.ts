@@ -18,7 +18,7 @@ export interface BoundFigures {
 }
 
 const [bytesMax = 0, bodyBytes = 0] = process.argv.slice(2).map(Number);
-const options = { ageMsMax: 1e9, negativeAgeMsMax: 1e9, settleMs: 0, keepMs: 1e9 };
+const options = { ageMsMax: 1e9, negativeAgeMsMax: 1e9, settleMs: 0, keepMs: 1e9, guarded: false };
 const clock = { nowMs: () => 1_000 };
 const tags = ["item", "schema", "all"].map((name) => name as Tag);
 const body = Buffer.alloc(bodyBytes + 1, "0123456789abcdef").subarray(1);

@@ -111,7 +111,7 @@ function recordsOf(body: Uint8Array): RecordList {
 async function prepare({ serving, versions, schema }: Node, kind: Kind): Promise<void> {
   const { cache, ruleFor: ruleOf } = serving.deps;
   const rule = ruleOf(schema.TableName);
-  const lookup = { ...itemLookup(rule, Number.POSITIVE_INFINITY), settleMs: 0 };
+  const lookup = { ...itemLookup(rule, Number.POSITIVE_INFINITY, false), settleMs: 0 };
   for (const at of places) {
     const { change } = changeOf(at, schema);
     const { cacheKey, tags } = itemRef(change.key, change.schema, rule);

@@ -77,7 +77,7 @@ export function createFar({ settings, clock, log, memory, barrier, sender, threa
     everything: everythingTag,
     guard: settings.writeGuard,
     degradedMaxAgeMs: settings.degradedMaxAgeMs,
-    landsWithinMs: settings.requestTimeoutMs + settings.unknownOutcomeMs,
+    landsWithinMs: settings.requestTimeoutMs + settings.unknownOutcomeMs + settings.redisInvalidateTimeoutMs,
     lookupTimeoutMs: settings.redisLookupTimeoutMs,
     queuedTagsMax: settings.redisQueuedTagsMax,
     entryBytesMax: settings.redisEntryBytesMax,

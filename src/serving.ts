@@ -87,7 +87,8 @@ export function createServing(parts: ServingParts): Serving {
     recorder: metrics,
     freshness,
     ruleFor: (TableName) => ruleFor(TableName, settings),
-    isGuarded: ({ tableId }) => !freshness.isFollowed(tableId),
+    // Asked at every read: alone, there is nobody to warn.
+    isGuarded: ({ tableId }) => far !== undefined && !freshness.isFollowed(tableId),
     unknownOutcomeMs: settings.unknownOutcomeMs,
   };
   return {

@@ -6,6 +6,8 @@
 
 import type { ChangedTag, SharedStore, TagState } from "../redis/shared-store.ts";
 import type { Clock } from "../util/clock.ts";
+import type { Births } from "./births.ts";
+import { storeImage, type Trust, trustIn } from "./image-trust.ts";
 import type { MemoryImageLease, MemoryTier } from "./memory-tier.ts";
 import { type OpenMark, OpenMarks } from "./open-marks.ts";
 import type { RedisBarrier } from "./redis-barrier.ts";
@@ -18,11 +20,10 @@ import {
   type FillOutcome,
   type Tag,
   type Write,
+  type WriteGuard,
   type WriteLease,
   WriteNotGuarded,
 } from "./tier.ts";
-
-export type WriteGuard = "auto" | "before" | "after" | "require";
 
 export interface GuardedWritesOptions {
   readonly store: SharedStore;
@@ -31,6 +32,7 @@ export interface GuardedWritesOptions {
   readonly changes: RedisChanges;
   readonly fills: RedisFills;
   readonly guard: WriteGuard;
+  readonly births: Births;
   /** How old an answer may be for which Redis did not vouch. */
   readonly degradedMaxAgeMs: number;
   readonly barrier: RedisBarrier;
@@ -89,10 +91,11 @@ export class GuardedWrites {
    * 2 this write is sent and committed · 3 this node dies: nobody would ever tell.
    */
   async #mark({ writer, tags, untilMs }: OpenMark, also: readonly Tag[]) {
-    const { store, changes, barrier } = this.#options;
-    const placed = await store.mark(tags, writer, store.clock.latestMs(untilMs), also);
+    const { store, changes, barrier, births } = this.#options;
+    // 1 a settling tag is evicted · 2 a mark makes it anew · 3 the write is refused: nobody else would know it settles.
+    const placed = await store.mark(tags, writer, store.clock.latestMs(untilMs), also, births.nowMs());
     const message = changes.message(tags, 0);
-    await store.change({ tags: [], changedAtMs: 0, writer, pendingUntilMs: 0, message });
+    await store.change({ tags: [], changedAtMs: 0, writer, pendingUntilMs: 0, bornAtMs: 0, message });
     if (!barrier.means(store.identity)) throw new Error("another thread is in contact with other servers");
     return placed;
   }
@@ -176,12 +179,22 @@ class GuardedWriteLease implements WriteLease {
     const receipt = this.#receipt;
     const ref = this.#write.images.find((image) => image.key === key);
     if (lease === undefined || receipt === undefined || ref === undefined) return "stale_lease";
-    const outcome = storeImage(lease, ref.tags, entry, receipt, this.#options.degradedMaxAgeMs);
-    const tokens = this.#tokensFor(ref, receipt);
+    const trust = this.#trust(ref, entry, receipt);
+    const outcome = storeImage(lease, entry, receipt, trust, this.#options.degradedMaxAgeMs);
+    const tokens = trust === "full" ? this.#tokensFor(ref, receipt) : undefined;
     if (tokens !== undefined && (outcome === "stored" || outcome === "too_large")) {
       this.#options.fills.offer(key, ref.tags, tokens, entry, this.#write.keepMs);
     }
     return outcome;
+  }
+
+  #trust(ref: EntryRef, entry: CacheEntry, receipt: Receipt): Trust {
+    const { births } = this.#options;
+    const absent = { bornAtMs: births.nowMs(), marks: new Map<string, number>() };
+    const others = ref.tags
+      .filter((tag) => !receipt.tags.includes(tag))
+      .map((tag) => this.#mark?.others.get(tag) ?? absent);
+    return trustIn(ref.tags, entry, receipt, { births, guarded: this.#write.guarded, others });
   }
 
   /**
@@ -229,22 +242,4 @@ function tokenAfter(
   marked: string | undefined,
 ): string | undefined {
   return markedByOthers || marked === undefined || before !== marked ? undefined : token;
-}
-
-/**
- * Stores an image in this process' memory: not at all where another node may be changing the item too; for a short time
- * only where Redis did not say whether one is.
- */
-export function storeImage(
-  lease: MemoryImageLease,
-  dependsOn: readonly Tag[],
-  entry: CacheEntry,
-  { tags, changed }: Receipt,
-  degradedMaxAgeMs: number,
-): FillOutcome {
-  // Others may well be writing in the same partition, or elsewhere in the table: that is not this item.
-  const isContended = tags.some((tag, at) => changed?.tags[at]?.markedByOthers && dependsOn.includes(tag));
-  if (isContended) return "unsettled";
-  if (changed !== undefined) return lease.store(entry, tags);
-  return degradedMaxAgeMs === 0 ? "unsettled" : lease.store(entry, tags, degradedMaxAgeMs);
 }

@@ -179,9 +179,9 @@ export class MemoryTier implements CacheTier {
 /** A write lease where nobody else has to be told: nothing is held, and each image has a lease of its own. */
 export function ownWriteLease(
   tier: Pick<CacheTier, "imageLease" | "invalidate">,
-  { images }: Write,
+  { images, guarded }: Write,
 ): WriteLease {
-  const leases = new Map(images.map(({ key, tags }) => [key, tier.imageLease(key, tags)]));
+  const leases = new Map(images.map(({ key, tags }) => [key, tier.imageLease(key, tags, guarded)]));
   let changed: readonly Tag[] = [];
   return {
     invalidate: (tags, pendingForMs) => {

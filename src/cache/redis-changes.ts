@@ -9,6 +9,7 @@
 
 import type { Changed, SharedStore, TagState } from "../redis/shared-store.ts";
 import type { Clock } from "../util/clock.ts";
+import type { Births } from "./births.ts";
 import { hashOf } from "./coherence.ts";
 import { type OpenMark, OpenMarks } from "./open-marks.ts";
 import { encodePeerMessage, type InvalidationMessage } from "./peer-message.ts";
@@ -20,6 +21,7 @@ export interface RedisChangesOptions {
   readonly store: SharedStore;
   readonly clock: Clock;
   readonly barrier: RedisBarrier;
+  readonly births: Births;
   /** Names this process in the log; no other has this name. */
   readonly sender: string;
   /** Names this thread among the process' writers. */
@@ -163,7 +165,7 @@ export class RedisChanges {
   }
 
   #change(wish: ChangeWish & { readonly writer: string }, untilMs: number): Promise<Changed> {
-    const { store, clock } = this.#options;
+    const { store, clock, births } = this.#options;
     const { tags, pendingForMs, image } = wish;
     const nowMs = clock.nowMs();
     const hash = image?.hash() ?? "";
@@ -176,6 +178,7 @@ export class RedisChanges {
       changedAtMs: store.clock.latestMs(nowMs),
       writer: wish.writer,
       pendingUntilMs: untilMs > 0 ? store.clock.latestMs(untilMs) : 0,
+      bornAtMs: births.nowMs(),
       // The store compares with the first tag's token: it has to be the item's.
       confirm:
         known === undefined || first === undefined || first !== known.tags[0]
@@ -187,6 +190,6 @@ export class RedisChanges {
 }
 
 /** Whether somebody else may be changing one of these tags. */
-export function isMarked(states: readonly TagState[], own?: string): boolean {
+export function isMarked(states: readonly Pick<TagState, "marks">[], own?: string): boolean {
   return states.some(({ marks }) => [...marks.keys()].some((writer) => writer !== own));
 }

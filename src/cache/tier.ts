@@ -34,6 +34,8 @@ export interface LookupOptions {
   readonly settleMs: number;
   /** Nobody will want the answer when it is older than this: for tiers that have to be told when to forget. */
   readonly keepMs: number;
+  /** Whether other nodes warn of their writes to it before they send them, because nobody else would tell (Write.guarded). */
+  readonly guarded: boolean;
 }
 
 export type FillOutcome = "stored" | "stale_lease" | "unsettled" | "too_large";
@@ -94,6 +96,12 @@ export interface WriteLease {
   store(key: CacheKey, entry: CacheEntry): FillOutcome | Promise<FillOutcome>;
 }
 
+/**
+ * When other nodes are warned of a write (setting writeGuard): before it is sent (`auto`: only if it is guarded; `require`:
+ * or it is not sent), or only after.
+ */
+export type WriteGuard = "auto" | "before" | "after" | "require";
+
 /** Other nodes cannot be warned of a write, and `writeGuard: require` wants them to be: it must not be sent. */
 export class WriteNotGuarded extends Error {}
 
@@ -111,7 +119,8 @@ export type Lookup =
 
 export interface CacheTier {
   lookup(key: CacheKey, tags: readonly Tag[], options: LookupOptions): Lookup | Promise<Lookup>;
-  imageLease(key: CacheKey, tags: readonly Tag[]): ImageLease;
+  /** @param guarded as in LookupOptions */
+  imageLease(key: CacheKey, tags: readonly Tag[], guarded: boolean): ImageLease;
   /**
    * To be awaited before a write is sent.
    * @throws WriteNotGuarded

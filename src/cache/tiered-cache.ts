@@ -9,7 +9,9 @@
 
 import type { Look, SharedStore, TagState } from "../redis/shared-store.ts";
 import type { Clock } from "../util/clock.ts";
-import { GuardedWrites, storeImage, type WriteGuard } from "./guarded-writes.ts";
+import { Births } from "./births.ts";
+import { GuardedWrites } from "./guarded-writes.ts";
+import { storeImage, trustIn } from "./image-trust.ts";
 import type { MemoryImageLease, MemoryLease, MemoryTier } from "./memory-tier.ts";
 import type { RedisBarrier } from "./redis-barrier.ts";
 import { isMarked, type Receipt, RedisChanges } from "./redis-changes.ts";
@@ -27,6 +29,7 @@ import type {
   Tag,
   TagRef,
   Write,
+  WriteGuard,
   WriteLease,
 } from "./tier.ts";
 
@@ -43,7 +46,10 @@ export interface TieredCacheOptions {
   readonly everything: Tag;
   readonly guard: WriteGuard;
   readonly degradedMaxAgeMs: number;
-  /** The longest time from the announcement of a write to the last moment at which it may land. */
+  /**
+   * The longest time from the announcement of a write to the last moment at which it may land, and what Redis may take to do
+   * what it was asked: times are taken before.
+   */
   readonly landsWithinMs: number;
   readonly lookupTimeoutMs: number;
   readonly queuedTagsMax: number;
@@ -77,6 +83,7 @@ export class TieredCache implements CacheTier {
   readonly writes: GuardedWrites;
   readonly lookups: Record<FarResult, number> = { hit: 0, miss: 0, unavailable: 0 };
   readonly #options: TieredCacheOptions;
+  readonly #births: Births;
   /** Look-ups under way: as many as requests. */
   readonly #looking = new Map<CacheKey, Looking>();
   /** What became of an invalidation, for the images that are offered after it. */
@@ -85,10 +92,12 @@ export class TieredCache implements CacheTier {
   constructor(options: TieredCacheOptions) {
     this.#options = options;
     const { store, clock, memory, guard, degradedMaxAgeMs, ttlJitter: jitter } = options;
-    this.changes = new RedisChanges({ ...options, retryMs });
+    const births = new Births(options);
+    this.#births = births;
+    this.changes = new RedisChanges({ ...options, births, retryMs });
     this.fills = new RedisFills({ ...options, jitter });
     const { changes, fills } = this;
-    const parts = { store, clock, memory, changes, fills, guard, degradedMaxAgeMs };
+    const parts = { store, clock, memory, changes, fills, guard, births, degradedMaxAgeMs };
     const { barrier, everything, queuedTagsMax: openTagsMax } = options;
     this.writes = new GuardedWrites({ ...parts, barrier, everything, openTagsMax, markAgeMsMax });
   }
@@ -99,12 +108,15 @@ export class TieredCache implements CacheTier {
     return this.#lookFar(key, tags, options, found.lease);
   }
 
-  imageLease(key: CacheKey, tags: readonly Tag[]): ImageLease {
+  imageLease(key: CacheKey, tags: readonly Tag[], guarded: boolean): ImageLease {
+    const { degradedMaxAgeMs } = this.#options;
+    const circumstances = { births: this.#births, guarded, others: [] };
     const lease: MemoryImageLease = this.#options.memory.imageLease(key, tags);
     return {
       store: (entry, invalidated) => {
         const receipt = this.#receipts.get(invalidated) ?? { tags: invalidated, changed: undefined };
-        return storeImage(lease, tags, entry, receipt, this.#options.degradedMaxAgeMs);
+        const trust = trustIn(tags, entry, receipt, circumstances);
+        return storeImage(lease, entry, receipt, trust, degradedMaxAgeMs);
       },
     };
   }
@@ -224,11 +236,9 @@ export class TieredCache implements CacheTier {
 
   /** Creates the absent ones. */
   async #ensure(tags: readonly Tag[], seen: Look["tags"]): Promise<readonly TagState[]> {
-    const { store, clock } = this.#options;
     const absent = tags.filter((_tag, at) => seen[at] === undefined);
     // What is absent may have been changing when it was removed: then its next reader must not trust a replica.
-    const changedAtMs = store.mayEvict ? store.clock.latestMs(clock.nowMs()) : 0;
-    const born = await store.ensure(absent, changedAtMs);
+    const born = await this.#options.store.ensure(absent, this.#births.nowMs());
     return tags.flatMap((tag, at) => seen[at] ?? born[absent.indexOf(tag)] ?? []);
   }
 
@@ -251,12 +261,13 @@ export class TieredCache implements CacheTier {
   #lease(
     key: CacheKey,
     tags: readonly Tag[],
-    { settleMs, keepMs }: LookupOptions,
+    { settleMs, keepMs, guarded }: LookupOptions,
     own: MemoryLease,
     states: readonly TagState[],
   ): Lease {
     const { store, clock } = this.#options;
     const since = store.clock.earliestMs(clock.nowMs()) - settleMs;
+    const brief = this.#shortLived(own);
     const marked = isMarked(states);
     const unsettled = marked || states.some(({ changedAtMs }) => changedAtMs !== 0 && changedAtMs > since);
     return {
@@ -265,15 +276,12 @@ export class TieredCache implements CacheTier {
       fill: (entry, readConsistently) => {
         // While another node's write may land, even a strong read may be old before it is stored.
         if (marked || (unsettled && !readConsistently)) return "unsettled";
+        const sending = { guarded, sentAtMs: entry.readAtMs, lagMs: settleMs };
+        if (this.#births.mayHideWrites(states, sending)) return brief.fill(entry, readConsistently);
         const outcome = own.fill(entry, readConsistently);
         if (outcome === "stored" || outcome === "too_large") {
-          this.fills.offer(
-            key,
-            tags,
-            states.map(({ token }) => token),
-            entry,
-            keepMs,
-          );
+          const tokens = states.map(({ token }) => token);
+          this.fills.offer(key, tags, tokens, entry, keepMs);
         }
         return outcome;
       },

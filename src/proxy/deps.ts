@@ -32,7 +32,7 @@ export interface Deps {
   /** How old a hit of this table may be, given how its change source is doing; 0 = the table passes. */
   readonly freshness: { ageMsMax(tableId: string): number };
   ruleFor(TableName: string): ResolvedRule;
-  /** Whether other nodes must be warned of a write to this table before it is sent. */
+  /** Whether nobody else would tell other nodes of a write to this table: they must be warned before it is sent. */
   isGuarded(schema: TableSchema): boolean;
   /** How long after an unknown outcome the write may still land. */
   readonly unknownOutcomeMs: number;

@@ -34,14 +34,15 @@ export class ItemReadable implements Readable {
   /**
    * @param input the client's request, which `plan` was made from
    * @param ageMsMax the table's freshness gate
+   * @param guarded Deps.isGuarded
    */
-  constructor(input: Input, plan: GetItemPlan, ageMsMax: number) {
+  constructor(input: Input, plan: GetItemPlan, ageMsMax: number, guarded: boolean) {
     const { ref } = plan;
     this.schema = ref.schema;
     this.rule = ref.rule;
     this.cacheKey = ref.cacheKey;
     this.tags = ref.tags;
-    this.lookup = itemLookup(ref.rule, ageMsMax);
+    this.lookup = itemLookup(ref.rule, ageMsMax, guarded);
     this.#input = input;
     this.#plan = plan;
   }

@@ -26,7 +26,7 @@ interface News extends Sight {
 
 /** To be called before the read is sent. */
 export function sight(ref: ItemRef, deps: Deps): Sight {
-  return { ref, lease: deps.cache.imageLease(ref.cacheKey, ref.tags) };
+  return { ref, lease: deps.cache.imageLease(ref.cacheKey, ref.tags, deps.isGuarded(ref.schema)) };
 }
 
 /** To be called with the reply and before the client hears. */

@@ -81,7 +81,7 @@ function readItemOf(call: Call, input: Input, schema: TableSchema, deps: Deps): 
   if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
   const plan = planGetItem(input, schema, rule);
   if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-  return readThrough(call, new ItemReadable(input, plan, ageMsMax), deps);
+  return readThrough(call, new ItemReadable(input, plan, ageMsMax, deps.isGuarded(schema)), deps);
 }
 
 function readQuery(call: Call, input: Input, _row: OperationRow, deps: Deps): MaybePromise<Reply> {
@@ -98,7 +98,7 @@ function readQueryOf(call: Call, input: Input, schema: TableSchema, deps: Deps):
   if (ageMsMax === 0) return pass(call, deps, "not-fresh", schema.TableName);
   const plan = planQuery(call.operation === "Scan" ? "Scan" : "Query", input, schema, rule);
   if (plan === undefined) return pass(call, deps, "unproven-request", schema.TableName, schema);
-  return readThrough(call, new QueryReadable(input, plan, ageMsMax), deps);
+  return readThrough(call, new QueryReadable(input, plan, ageMsMax, deps.isGuarded(schema)), deps);
 }
 
 function readItems(call: Call, input: Input, row: OperationRow, deps: Deps): MaybePromise<Reply> {

@@ -116,13 +116,17 @@ export function changeOf(
   return { schema, key: canonical, partition: partitionOf(canonical, schema), ...around };
 }
 
-/** @param ageMsMax the table's freshness gate */
-export function itemLookup(rule: ResolvedRule, ageMsMax: number): LookupOptions {
+/**
+ * @param ageMsMax the table's freshness gate
+ * @param guarded Deps.isGuarded
+ */
+export function itemLookup(rule: ResolvedRule, ageMsMax: number, guarded: boolean): LookupOptions {
   return {
     ageMsMax: Math.min(rule.itemTtlMs, ageMsMax),
     negativeAgeMsMax: Math.min(rule.negativeTtlMs, ageMsMax),
     settleMs: rule.settleMs,
     keepMs: Math.max(rule.itemTtlMs, rule.negativeTtlMs),
+    guarded,
   };
 }
 

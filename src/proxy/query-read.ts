@@ -29,8 +29,9 @@ export class QueryReadable implements Readable {
   /**
    * @param input the client's request, which `plan` was made from
    * @param ageMsMaxOfTable the table's freshness gate
+   * @param guarded Deps.isGuarded
    */
-  constructor(input: Input, plan: QueryPlan, ageMsMaxOfTable: number) {
+  constructor(input: Input, plan: QueryPlan, ageMsMaxOfTable: number, guarded: boolean) {
     const { rule, settleMs } = plan;
     const ageMsMax = Math.min(rule.queryTtlMs, ageMsMaxOfTable);
     this.kind = plan.kind;
@@ -38,7 +39,7 @@ export class QueryReadable implements Readable {
     this.rule = rule;
     this.cacheKey = plan.cacheKey;
     this.tags = plan.tags;
-    this.lookup = { ageMsMax, negativeAgeMsMax: ageMsMax, settleMs, keepMs: rule.queryTtlMs };
+    this.lookup = { ageMsMax, negativeAgeMsMax: ageMsMax, settleMs, keepMs: rule.queryTtlMs, guarded };
     this.strongWhenUnsettled = plan.strongWhenUnsettled;
     this.#input = input;
     this.#plan = plan;

@@ -136,7 +136,7 @@ function lookups(call: Call, tally: Tally, deps: Deps): MaybePromise<Wanted>[] {
   const { noCache, ageMsMax } = call.control;
   const wish = noCache ? 0 : (ageMsMax ?? Number.POSITIVE_INFINITY);
   const gate = Math.min(wish, deps.freshness.ageMsMax(schema.tableId));
-  const options = itemLookup(rule, gate);
+  const options = itemLookup(rule, gate, deps.isGuarded(schema));
   return keys.map((key) => {
     const found = deps.cache.lookup(key.ref.cacheKey, key.ref.tags, options);
     return found instanceof Promise

@@ -168,6 +168,7 @@ function lookupOptions(call: Call, options: LookupOptions): LookupOptions {
     negativeAgeMsMax: Math.min(options.negativeAgeMsMax, wished),
     settleMs: options.settleMs,
     keepMs: options.keepMs,
+    guarded: options.guarded,
   };
 }
 

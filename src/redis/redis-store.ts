@@ -150,8 +150,8 @@ class RedisStore implements SharedStore {
     return { entry, tags: this.#statesOf(replies.slice(1)) };
   }
 
-  async ensure(tags: readonly string[], changedAtMs: number): Promise<readonly TagState[]> {
-    const routed = tags.map((tag) => this.#tags.ensure(tag, changedAtMs));
+  async ensure(tags: readonly string[], bornAtMs: number): Promise<readonly TagState[]> {
+    const routed = tags.map((tag) => this.#tags.ensure(tag, bornAtMs));
     const replies = await this.#session().send(routed, this.#options.lookupTimeoutMs);
     return this.#statesOf(replies).map((state) => {
       if (!state) throw refused("Redis gave no tag where it made one");
@@ -172,7 +172,7 @@ class RedisStore implements SharedStore {
     const nowMs = this.#earliestNowMs();
     const routed = change.tags.map((tag, at) => {
       const confirm = at === 0 ? change.confirm : undefined;
-      return this.#tags.change(tag, { ...change, confirm, bornAtMs: 0 }, nowMs);
+      return this.#tags.change(tag, { ...change, confirm }, nowMs);
     });
     const known = session.newest;
     const message = { slot: this.#keys.log.slot, command: this.#append(change.message) };
@@ -199,12 +199,11 @@ class RedisStore implements SharedStore {
     writer: string,
     untilMs: number,
     also: readonly string[],
+    bornAtMs: number,
   ): Promise<{ readonly marked: readonly TagState[]; readonly also: readonly (TagState | undefined)[] }> {
-    const { invalidateTimeoutMs, clock } = this.#options;
+    const { invalidateTimeoutMs } = this.#options;
     const session = this.#session();
     const nowMs = this.#earliestNowMs();
-    // 1 a settling tag is evicted · 2 a mark makes it anew · 3 the write is refused: nobody else would know it settles.
-    const bornAtMs = this.mayEvict ? this.#serverClock.latestMs(clock.nowMs()) : 0;
     const alteration = { changedAtMs: 0, writer, pendingUntilMs: untilMs, bornAtMs };
     const marks = tags.map((tag) => this.#tags.change(tag, alteration, nowMs));
     const routed = [...marks, ...also.map((tag) => this.#tags.read(tag))];

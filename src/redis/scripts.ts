@@ -2,8 +2,8 @@
  * What runs inside Redis. Each script touches one tag (CHANGE also an entry in the same slot), so that it may run on any
  * node of a Cluster; nothing random happens there: new tokens are brought along.
  *
- * A tag is a hash: `t` its token, `c` when its last change was over, and per writer `m:<writer>` until when its change
- * may land.
+ * A tag is a hash: `t` its token, `c` when its last change was over, `b` when it was created, if that was where tags are
+ * evicted, and per writer `m:<writer>` until when its change may land.
  */
 
 import { hash } from "node:crypto";
@@ -21,12 +21,13 @@ function script(lua: string): Script {
 const READ_TAG = `
 local flat = redis.call('HGETALL', KEYS[1])
 local now = tonumber(ARGV[1])
-local token, changed, marks, last = false, 0, {}, 0
+local token, changed, born, marks, last = false, 0, 0, {}, 0
 local function read(mine)
   for at = 1, #flat, 2 do
     local name, value = flat[at], flat[at + 1]
     if name == 't' then token = value
     elseif name == 'c' then changed = math.max(changed, tonumber(value))
+    elseif name == 'b' then born = tonumber(value)
     elseif string.sub(name, 1, 2) == 'm:' then
       local ends = tonumber(value)
       if ends <= now then
@@ -49,15 +50,18 @@ end
 
 /**
  * KEYS tag [entry] · ARGV now, token, changedAt, writer, pendingUntil, keepMs, bornAt [, imageHash].
- * A tag that was absent counts as changed at bornAt at least.
- * Answers [token before or nil, changedAt, confirmed, name of mark, its end, …], this writer's own mark included.
+ * A tag that was absent counts as changed at bornAt at least; one that was there keeps its birth.
+ * Answers [token before or nil, changedAt, confirmed, bornAt, name of mark, its end, …], this writer's own mark included.
  */
 export const CHANGE = script(`${READ_TAG}
 local mine = 'm:' .. ARGV[4]
 local ends = tonumber(ARGV[5])
 read(mine)
 changed = math.max(changed, tonumber(ARGV[3]))
-if not token then changed = math.max(changed, tonumber(ARGV[7])) end
+if not token then
+  born = tonumber(ARGV[7])
+  changed = math.max(changed, born)
+end
 local confirmed = 0
 if KEYS[2] and token then
   local head = redis.pcall('GETRANGE', KEYS[2], 0, 38)
@@ -68,6 +72,7 @@ if KEYS[2] and token then
   end
 end
 redis.call('HSET', KEYS[1], 't', ARGV[2], 'c', number(changed))
+if not token and born > 0 then redis.call('HSET', KEYS[1], 'b', number(born)) end
 if ends > 0 then
   redis.call('HSET', KEYS[1], mine, number(ends))
   marks[#marks + 1] = mine
@@ -77,16 +82,21 @@ else
   redis.call('HDEL', KEYS[1], mine)
 end
 keep(tonumber(ARGV[6]))
-return {token, number(changed), confirmed, unpack(marks)}
+return {token, number(changed), confirmed, number(born), unpack(marks)}
 `);
 
-/** KEYS tag · ARGV token, changedAt, keepMs. Creates an absent tag; answers it as it stands (flat, like HGETALL). */
+/**
+ * KEYS tag · ARGV token, bornAt, keepMs. Creates an absent tag, which counts as changed at bornAt; answers it as it stands
+ * (flat, like HGETALL).
+ */
 export const ENSURE = script(`
 local flat = redis.call('HGETALL', KEYS[1])
 if #flat > 0 then return flat end
-redis.call('HSET', KEYS[1], 't', ARGV[1], 'c', ARGV[2])
+flat = {'t', ARGV[1], 'c', ARGV[2]}
+if tonumber(ARGV[2]) > 0 then flat = {'t', ARGV[1], 'c', ARGV[2], 'b', ARGV[2]} end
+redis.call('HSET', KEYS[1], unpack(flat))
 if tonumber(ARGV[3]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-return {'t', ARGV[1], 'c', ARGV[2]}
+return flat
 `);
 
 /** KEYS tag · ARGV now, writer. Removes the writer's mark; one that has ended stays a change. */

@@ -20,6 +20,8 @@ export interface TagState {
   readonly token: string;
   /** When its last change was over; 0 = it never changed. Never goes back. */
   readonly changedAtMs: number;
+  /** When it was created, if what stood there before may have been removed with its marks; 0 = nothing was. */
+  readonly bornAtMs: number;
   /** Writers that may still be changing it, and until when. Ended marks are left out: they count as changes. */
   readonly marks: ReadonlyMap<string, number>;
 }
@@ -38,6 +40,8 @@ export interface TagChange {
   readonly writer: string;
   /** 0 = the writer's mark is removed; otherwise it is set to this time: the change may land until then. */
   readonly pendingUntilMs: number;
+  /** Of tags that are absent, as for `ensure`. */
+  readonly bornAtMs: number;
   /**
    * Confirm or kill: if this entry shows this image and carries the token that `tags[0]` has now, it is given the new one.
    */
@@ -50,6 +54,8 @@ export interface ChangedTag {
   readonly token: string;
   /** The token that it replaced; undefined = the tag was absent. */
   readonly before: string | undefined;
+  /** As in TagState. */
+  readonly bornAtMs: number;
   /** Whether another writer's mark stands. */
   readonly markedByOthers: boolean;
 }
@@ -123,10 +129,10 @@ export interface SharedStore {
    */
   look(name: EntryName, tags: readonly string[]): Promise<Look>;
   /**
-   * The tags as they stand, after creating the absent ones; one that is created counts as changed at `changedAtMs` (0 = never).
-   * Bounded by the look-up time-out.
+   * The tags as they stand, after creating the absent ones; one that is created counts as changed at `bornAtMs`, and keeps
+   * that as its birth (0 = nothing can have been removed). Bounded by the look-up time-out.
    */
-  ensure(tags: readonly string[], changedAtMs: number): Promise<readonly TagState[]>;
+  ensure(tags: readonly string[], bornAtMs: number): Promise<readonly TagState[]>;
   /** Stores an entry for `expireMs`. */
   put(name: EntryName, value: Uint8Array, expireMs: number): Promise<void>;
 
@@ -134,13 +140,14 @@ export interface SharedStore {
   change(change: TagChange): Promise<Changed>;
   /**
    * Marks tags as being changed by this writer until then: new tokens. Resolves once a replica has them, where there is one.
-   * `also`: further tags to look at, not marked. Bounded by the invalidation time-out.
+   * `also`: further tags to look at, not marked. `bornAtMs`: as for `ensure`. Bounded by the invalidation time-out.
    */
   mark(
     tags: readonly string[],
     writer: string,
     untilMs: number,
     also: readonly string[],
+    bornAtMs: number,
   ): Promise<{ readonly marked: readonly TagState[]; readonly also: readonly (TagState | undefined)[] }>;
   /** Removes this writer's marks: its write was refused. */
   unmark(tags: readonly string[], writer: string): Promise<void>;

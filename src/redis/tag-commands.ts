@@ -22,18 +22,12 @@ const EPOCH_READS_MAX = 1_000;
 /** The length of an image hash in the head of an entry: 16 bytes in base64url. */
 const IMAGE_HASH_LENGTH = 22;
 
-export interface Alteration extends Pick<TagChange, "changedAtMs" | "writer" | "pendingUntilMs" | "confirm"> {
-  /** When a tag that is absent changed, at least; 0 = it never did. */
-  readonly bornAtMs: number;
-}
+type Alteration = Omit<TagChange, "tags" | "message">;
 
 /** A tag after CHANGE. */
-export interface Altered {
-  readonly token: string;
+export interface Altered extends TagState {
   readonly before: string | undefined;
   readonly isConfirmed: boolean;
-  readonly changedAtMs: number;
-  readonly marks: Map<string, number>;
 }
 
 export class TagCommands {
@@ -49,11 +43,11 @@ export class TagCommands {
     return this.#options.isEpoch(tag) ? this.#readEpoch(tag) : readOf(this.#options.keys.tag(tag));
   }
 
-  ensure(tag: string, changedAtMs: number): Routed {
+  ensure(tag: string, bornAtMs: number): Routed {
     return this.#script(
       ENSURE.sha,
       [this.#options.keys.tag(tag)],
-      [newToken(), late(changedAtMs), this.#keep(tag)],
+      [newToken(), late(bornAtMs), this.#keep(tag)],
     );
   }
 
@@ -101,22 +95,23 @@ function readOf({ name, slot }: Key): Routed {
 
 /** What CHANGE answered. */
 export function alteredOf(token: string, reply: Reply | undefined): Altered {
-  const [before, changedAtMs, confirmed, ...marks] = listOf(reply);
+  const [before, changedAtMs, confirmed, bornAtMs, ...marks] = listOf(reply);
   return {
     token,
     before: before === null ? undefined : tokenOf(before),
     isConfirmed: integerOf(confirmed) === 1,
     changedAtMs: integerOf(changedAtMs),
+    bornAtMs: integerOf(bornAtMs),
     marks: marksOf(pairsOf(marks)),
   };
 }
 
-export function changedTag({ token, before, marks }: Altered, writer: string): ChangedTag {
-  return { token, before, markedByOthers: [...marks.keys()].some((name) => name !== writer) };
+export function changedTag({ token, before, bornAtMs, marks }: Altered, writer: string): ChangedTag {
+  return { token, before, bornAtMs, markedByOthers: [...marks.keys()].some((name) => name !== writer) };
 }
 
-export function stateOf({ token, changedAtMs, marks }: Altered, earliestNowMs: number): TagState {
-  return folded(token, changedAtMs, marks, earliestNowMs);
+export function stateOf({ token, changedAtMs, bornAtMs, marks }: Altered, earliestNowMs: number): TagState {
+  return folded({ token, changedAtMs, bornAtMs, marks }, earliestNowMs);
 }
 
 function newToken(): string {

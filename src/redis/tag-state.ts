@@ -5,6 +5,7 @@ import type { TagState } from "./shared-store.ts";
 
 const TOKEN_NAME = "t".charCodeAt(0);
 const CHANGED_NAME = "c".charCodeAt(0);
+const BORN_NAME = "b".charCodeAt(0);
 const NO_MARKS: ReadonlyMap<string, number> = new Map();
 const TOKEN = /^[A-Za-z0-9_-]{16}$/;
 
@@ -23,13 +24,19 @@ export function tagOf(reply: Reply | undefined, earliestNowMs: number): TagState
   return isList(reply) && isUnmarked(reply) ? unmarkedOf(reply) : anyTagOf(reply, earliestNowMs);
 }
 
-/** As nearly all tags are, nearly always: its token and the time of its change, as the scripts write them, and nothing else. */
+/** As nearly all tags are, nearly always: its token and its times, as the scripts write them, and nothing else. */
 function isUnmarked(fields: readonly Reply[]): boolean {
-  return fields.length === 4 && isName(fields[0], TOKEN_NAME) && isName(fields[2], CHANGED_NAME);
+  if (!isName(fields[0], TOKEN_NAME) || !isName(fields[2], CHANGED_NAME)) return false;
+  return fields.length === 4 || (fields.length === 6 && isName(fields[4], BORN_NAME));
 }
 
-function unmarkedOf([, token, , changedAtMs]: readonly Reply[]): TagState {
-  return { token: tokenOf(token), changedAtMs: integerOf(changedAtMs), marks: NO_MARKS };
+function unmarkedOf([, token, , changedAtMs, , bornAtMs]: readonly Reply[]): TagState {
+  return {
+    token: tokenOf(token),
+    changedAtMs: integerOf(changedAtMs),
+    bornAtMs: bornAtMs === undefined ? 0 : integerOf(bornAtMs),
+    marks: NO_MARKS,
+  };
 }
 
 /** Whether a field has this name of one letter. */
@@ -40,8 +47,16 @@ function isName(reply: Reply | undefined, letter: number): boolean {
 function anyTagOf(reply: Reply | undefined, earliestNowMs: number): TagState | undefined {
   const fields = pairsOf(reply);
   if (fields.size === 0) return undefined;
-  const changedAtMs = integerOf(fields.get("c"));
-  return folded(tokenOf(fields.get("t")), changedAtMs, marksOf(fields), earliestNowMs);
+  const born = fields.get("b");
+  return folded(
+    {
+      token: tokenOf(fields.get("t")),
+      changedAtMs: integerOf(fields.get("c")),
+      bornAtMs: born === undefined ? 0 : integerOf(born),
+      marks: marksOf(fields),
+    },
+    earliestNowMs,
+  );
 }
 
 /** The marks among a tag's fields, or in the tail of CHANGE's answer. */
@@ -51,17 +66,14 @@ export function marksOf(fields: ReadonlyMap<string, Reply>): Map<string, number>
   return marks;
 }
 
-export function folded(
-  token: string,
-  changedAtMs: number,
-  marks: Map<string, number>,
-  earliestNowMs: number,
-): TagState {
-  let changed = changedAtMs;
+/** Marks that have ended become changes. */
+export function folded(tag: TagState, earliestNowMs: number): TagState {
+  let { changedAtMs } = tag;
+  const marks = new Map(tag.marks);
   for (const [writer, endsMs] of marks) {
     if (endsMs > earliestNowMs) continue;
-    changed = Math.max(changed, endsMs);
+    changedAtMs = Math.max(changedAtMs, endsMs);
     marks.delete(writer);
   }
-  return { token, changedAtMs: changed, marks };
+  return { ...tag, changedAtMs, marks };
 }

@@ -17,7 +17,13 @@ export interface TierUnderTest {
 const key = (name: string) => name as CacheKey;
 const tag = (name: string) => name as Tag;
 const settleMs = 1_000;
-const options: LookupOptions = { ageMsMax: 60_000, negativeAgeMsMax: 5_000, settleMs, keepMs: 60_000 };
+const options: LookupOptions = {
+  ageMsMax: 60_000,
+  negativeAgeMsMax: 5_000,
+  settleMs,
+  keepMs: 60_000,
+  guarded: true,
+};
 const tags = [tag("item a"), tag("schema"), tag("all")];
 const itemTag = [tag("item a")];
 
@@ -96,7 +102,7 @@ export function cacheTierContract(name: string, start: () => TierUnderTest | Pro
       const lease = await miss();
       expect(lease.unsettled).toBe(true);
       expect(await lease.fill(entryOf("perhaps old"), true)).toBe("unsettled");
-      const image = world.tier.imageLease(key("a"), tags);
+      const image = world.tier.imageLease(key("a"), tags, true);
       await world.tier.invalidate(itemTag);
       expect(await image.store(entryOf("perhaps old"), itemTag)).toBe("unsettled");
       const late = await miss();
@@ -110,7 +116,7 @@ export function cacheTierContract(name: string, start: () => TierUnderTest | Pro
     });
 
     it("writes an image through if its own change was the only one", async () => {
-      const image = world.tier.imageLease(key("a"), tags);
+      const image = world.tier.imageLease(key("a"), tags, true);
       await world.tier.invalidate(itemTag);
       expect(await image.store(entryOf("mine"), itemTag)).toBe("stored");
       expect(await shown()).toBe("mine");
@@ -118,7 +124,10 @@ export function cacheTierContract(name: string, start: () => TierUnderTest | Pro
 
     it("writes no image through if another change came between", async () => {
       // 1 A and B are sent · 2 B commits · 3 A commits · 4 A is answered · 5 B is answered: the item is A
-      const [a, b] = [world.tier.imageLease(key("a"), tags), world.tier.imageLease(key("a"), tags)];
+      const [a, b] = [
+        world.tier.imageLease(key("a"), tags, true),
+        world.tier.imageLease(key("a"), tags, true),
+      ];
       await world.tier.invalidate(itemTag);
       expect(await a.store(entryOf("A"), itemTag)).toBe("stored");
       await world.tier.invalidate(itemTag);

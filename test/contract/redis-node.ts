@@ -66,7 +66,14 @@ export async function upOn(url: string, more?: Partial<RedisStoreOptions>): Prom
 
 export const name = { key: "entry", tag: "item" };
 export const change = (store: SharedStore, tags = ["item"]) => {
-  const all: TagChange = { tags, changedAtMs: 1, writer: "w", pendingUntilMs: 0, message: Buffer.from("m") };
+  const all: TagChange = {
+    tags,
+    changedAtMs: 1,
+    writer: "w",
+    pendingUntilMs: 0,
+    bornAtMs: 0,
+    message: Buffer.from("m"),
+  };
   return store.change(all);
 };
 /** Up again, after another contact that was told this. */

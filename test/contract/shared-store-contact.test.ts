@@ -142,7 +142,7 @@ it("keeps epochs, the log and its ids for ever, and everything else for a time",
   expect(await kept()).toEqual([4, 4]);
   await store.ensure(["item 1"], 0);
   await change(store, ["item 2"]);
-  await store.mark(["item 3"], "w", store.clock.latestMs(systemClock.nowMs()) + 900_000, []);
+  await store.mark(["item 3"], "w", store.clock.latestMs(systemClock.nowMs()) + 900_000, [], 0);
   await store.put(name, Buffer.from("x"), 1_000);
   await store.lease("l", "me", 1_000);
   await store.saveCheckpoint("c", new Map([["a", "b"]]), 1_000);

@@ -45,13 +45,15 @@ it("counts a mark or heartbeat only once a replica has it, where there was one",
   const until60 = store.clock.latestMs(systemClock.nowMs()) + 60_000;
   // On a busy machine the replica may be late once.
   await until(() => isAcknowledged(store));
-  await until(async () => (await store.mark(["item"], "w", until60, ["also"])).marked[0]?.marks.size === 1);
+  await until(
+    async () => (await store.mark(["item"], "w", until60, ["also"], 0)).marked[0]?.marks.size === 1,
+  );
   replica.pause();
   expect(await isAcknowledged(store)).toBe(false);
-  expect(await refusalOf(store.mark(["item"], "w", until60, []))).toBe("timeout");
+  expect(await refusalOf(store.mark(["item"], "w", until60, [], 0))).toBe("timeout");
   // Reads do not wait behind those.
   const [, look] = await Promise.all([
-    refusalOf(store.mark(["item"], "w", until60, [])),
+    refusalOf(store.mark(["item"], "w", until60, [], 0)),
     store.look(name, []),
   ]);
   expect(look.tags).toEqual([]);

@@ -20,7 +20,7 @@ export function sharedLogContract(
 
     const change = (store: SharedStore, text: string, tags = ["item a"]) => {
       const message = Buffer.from(text);
-      return store.change({ tags, changedAtMs: 1, writer: "w", pendingUntilMs: 0, message });
+      return store.change({ tags, changedAtMs: 1, writer: "w", pendingUntilMs: 0, bornAtMs: 0, message });
     };
     const texts = async (after: number, countMax = 100, waitMs = 0) =>
       (await b.readLog(after, countMax, waitMs)).map(({ sequence, body }) => [

@@ -31,6 +31,7 @@ export function sharedTagContract(
         changedAtMs: 1_000,
         writer: "w1",
         pendingUntilMs: 0,
+        bornAtMs: 0,
         message: Buffer.from("m"),
         ...more,
       };
@@ -52,7 +53,7 @@ export function sharedTagContract(
       const [first] = await a.ensure(["item a"], 10);
       const [same, other] = await b.ensure(["item a", "item b"], 20);
       expect(same).toEqual(first);
-      expect(same).toEqual({ token: first?.token, changedAtMs: 10, marks: new Map() });
+      expect(same).toEqual({ token: first?.token, changedAtMs: 10, bornAtMs: 10, marks: new Map() });
       expect(other?.changedAtMs).toBe(20);
       expect(other?.token).not.toBe(first?.token);
       expect(other?.token).toMatch(/^[A-Za-z0-9_-]{16}$/);
@@ -92,6 +93,7 @@ export function sharedTagContract(
       expect(await seen("item a")).toEqual({
         token: one.tags[0]?.token,
         changedAtMs: 5_000,
+        bornAtMs: 0,
         marks: new Map(),
       });
       const two = await b.change(changeOf(["item a"], { changedAtMs: 4_000, writer: "w2" }));
@@ -114,13 +116,13 @@ export function sharedTagContract(
     it("marks tags with new tokens, and shows the marks of all writers", async () => {
       const [before] = await a.ensure(["item a", "looked at"], 3);
       const until = referenceMs(60_000);
-      const one = await a.mark(["item a", "fresh"], "w1", until, ["looked at", "absent"]);
+      const one = await a.mark(["item a", "fresh"], "w1", until, ["looked at", "absent"], 0);
       expect(one.marked.map(({ marks }) => [...marks])).toEqual([[["w1", until]], [["w1", until]]]);
       expect(one.marked.map(({ changedAtMs }) => changedAtMs)).toEqual([3, 0]);
       expect(one.marked[0]?.token).not.toBe(before?.token);
       expect(one.also.map((tag) => tag?.changedAtMs)).toEqual([3, undefined]);
       expect(await seen("item a")).toEqual(one.marked[0]);
-      const two = await b.mark(["item a"], "w2", until + 1, []);
+      const two = await b.mark(["item a"], "w2", until + 1, [], 0);
       const both = new Map([
         ["w1", until],
         ["w2", until + 1],
@@ -128,13 +130,35 @@ export function sharedTagContract(
       expect(two.marked[0]?.marks).toEqual(both);
       expect(two.marked[0]?.token).not.toBe(one.marked[0]?.token);
       // Renewing it moves the end only.
-      expect((await a.mark(["item a"], "w1", until + 5, [])).marked[0]?.marks.get("w1")).toBe(until + 5);
+      expect((await a.mark(["item a"], "w1", until + 5, [], 0)).marked[0]?.marks.get("w1")).toBe(until + 5);
+    });
+
+    it("keeps when a tag was created, whoever did it, whatever changes it later", async () => {
+      const until = referenceMs(60_000);
+      await a.ensure(["looked for", "settled"], 0);
+      await a.ensure(["looked for too"], 7);
+      const { tags: changed } = await a.change(changeOf(["settled", "item a"], { bornAtMs: 8 }));
+      expect(changed.map(({ bornAtMs }) => bornAtMs)).toEqual([0, 8]);
+      const { marked } = await b.mark(["settled", "item b"], "w2", until, ["looked for too"], 9);
+      expect(marked.map(({ bornAtMs, changedAtMs }) => [bornAtMs, changedAtMs])).toEqual([
+        [0, 1_000],
+        [9, 9],
+      ]);
+      const names = ["looked for", "looked for too", "settled", "item a", "item b"];
+      await b.ensure(names, 10);
+      await b.mark(names, "w3", until, [], 11);
+      await a.unmark(names, "w3");
+      const { tags: again } = await a.change(changeOf(names, { writer: "w2", bornAtMs: 12 }));
+      expect(again.map(({ bornAtMs }) => bornAtMs)).toEqual([0, 7, 0, 8, 9]);
+      const { tags } = await b.look(entryName, names);
+      expect(tags.map((tag) => tag?.bornAtMs)).toEqual([0, 7, 0, 8, 9]);
+      expect(tags.map((tag) => tag?.changedAtMs)).toEqual(names.map(() => 1_000));
     });
 
     it("removes with the outcome only the writer's own mark", async () => {
       const until = referenceMs(60_000);
-      await a.mark(["item a"], "w1", until, []);
-      await b.mark(["item a"], "w2", until, []);
+      await a.mark(["item a"], "w1", until, [], 0);
+      await b.mark(["item a"], "w2", until, [], 0);
       const [mine] = (await a.change(changeOf(["item a"], { writer: "w1" }))).tags;
       expect(mine?.markedByOthers).toBe(true);
       expect([...(await seen("item a")).marks.keys()]).toEqual(["w2"]);
@@ -153,18 +177,23 @@ export function sharedTagContract(
 
     it("takes a mark back without a change", async () => {
       const until = referenceMs(60_000);
-      await b.mark(["item a"], "w2", until, []);
-      const { marked } = await a.mark(["item a"], "w1", until, []);
+      await b.mark(["item a"], "w2", until, [], 0);
+      const { marked } = await a.mark(["item a"], "w1", until, [], 0);
       await a.unmark(["item a", "absent"], "w1");
       const after = await seen("item a");
-      expect(after).toEqual({ token: marked[0]?.token, changedAtMs: 0, marks: new Map([["w2", until]]) });
+      expect(after).toEqual({
+        token: marked[0]?.token,
+        changedAtMs: 0,
+        bornAtMs: 0,
+        marks: new Map([["w2", until]]),
+      });
       expect((await b.look(entryName, ["absent"])).tags).toEqual([undefined]);
     });
 
     it("counts a mark that has ended as a change at its end, for ever", async () => {
       const soon = referenceMs(700);
-      await a.mark(["item a"], "w1", soon, []);
-      await a.mark(["item a"], "w2", soon + 60_000, []);
+      await a.mark(["item a"], "w1", soon, [], 0);
+      await a.mark(["item a"], "w2", soon + 60_000, [], 0);
       expect((await seen("item a")).changedAtMs).toBe(0);
       await nodes.until(() => b.clock.earliestMs(nodes.world.nowMs()) > soon);
       const ended = { changedAtMs: soon, marks: new Map([["w2", soon + 60_000]]) };

@@ -115,7 +115,7 @@ describe("the pending guard", () => {
 
   it("stores no image of a strong read while another node writes the item", async () => {
     const [a, b] = [await node(), await node()];
-    const lease = a.cache.imageLease(key, tags);
+    const lease = a.cache.imageLease(key, tags, true);
     await b.write(true);
     const changed = [itemTag];
     await a.cache.invalidate(changed);

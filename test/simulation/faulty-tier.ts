@@ -17,7 +17,7 @@ import type {
 } from "../../src/cache/tier.ts";
 
 /** How long ago nothing may be, so that no entry is found and there is always a lease. */
-const nothing: LookupOptions = { ageMsMax: 0, negativeAgeMsMax: 0, settleMs: 0, keepMs: 0 };
+const nothing: LookupOptions = { ageMsMax: 0, negativeAgeMsMax: 0, settleMs: 0, keepMs: 0, guarded: true };
 
 export class FaultyTier implements CacheTier {
   protected readonly real: MemoryTier;

@@ -22,6 +22,7 @@ export const cuts = {
   events: { ...noEvents, cut: 0.06, cutBriefly: 0.06, race: 0.15 },
 };
 export const crashes = { ...quick, evicts: false, events: { ...noEvents, crash: 0.1 } };
+export const forgetful = { ...quick, evicts: true, events: { ...noEvents, crash: 0.15, evict: 0.3 } };
 export const dying = { ...crashes.events, race: 0.05 };
 export const calm: Partial<Circumstances> = {
   ...busy,

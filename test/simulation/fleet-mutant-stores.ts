@@ -2,11 +2,13 @@
 
 import { tokensOf } from "../../src/cache/redis-entry.ts";
 import type {
+  Changed,
   EntryName,
   LogMessage,
   Look,
   ReferenceClock,
   SharedStore,
+  TagChange,
   TagState,
 } from "../../src/redis/shared-store.ts";
 import { StoreAround } from "./fleet-store-around.ts";
@@ -75,7 +77,7 @@ export class EnsureLate extends StoreAround {
   }
 
   override async ensure(tags: readonly string[]): Promise<readonly TagState[]> {
-    return tags.map(() => ({ token: unborn, changedAtMs: 0, marks: new Map() }));
+    return tags.map(() => ({ token: unborn, changedAtMs: 0, bornAtMs: 0, marks: new Map() }));
   }
 
   override async put(name: EntryName, value: Uint8Array, expireMs: number): Promise<void> {
@@ -102,8 +104,16 @@ export class StatesTold extends StoreAround {
     return { entry, tags: states.map((state) => state && this.#how(state)) };
   }
 
-  override async ensure(tags: readonly string[], changedAtMs: number): Promise<readonly TagState[]> {
-    return (await super.ensure(tags, changedAtMs)).map(this.#how);
+  override async ensure(tags: readonly string[], bornAtMs: number): Promise<readonly TagState[]> {
+    return (await super.ensure(tags, bornAtMs)).map(this.#how);
+  }
+}
+
+/** A change does not say when its tags were created. */
+export class BirthsUntold extends StoreAround {
+  override async change(change: TagChange): Promise<Changed> {
+    const { tags, confirmed } = await super.change(change);
+    return { tags: tags.map((tag) => ({ ...tag, bornAtMs: 0 })), confirmed };
   }
 }
 

@@ -20,7 +20,7 @@ import type { Loaded } from "../../src/proxy/loaded.ts";
 import type { FleetParts } from "./fleet-mutant.ts";
 
 /** How long ago nothing may be, so that no entry is found and there is always a lease. */
-const nothing: LookupOptions = { ageMsMax: 0, negativeAgeMsMax: 0, settleMs: 0, keepMs: 0 };
+const nothing: LookupOptions = { ageMsMax: 0, negativeAgeMsMax: 0, settleMs: 0, keepMs: 0, guarded: true };
 
 /** A tier that does what the real one does. */
 export class TierAround implements CacheTier {
@@ -36,8 +36,8 @@ export class TierAround implements CacheTier {
     return this.real.lookup(key, tags, options);
   }
 
-  imageLease(key: CacheKey, tags: readonly Tag[]): ImageLease {
-    return this.real.imageLease(key, tags);
+  imageLease(key: CacheKey, tags: readonly Tag[], guarded: boolean): ImageLease {
+    return this.real.imageLease(key, tags, guarded);
   }
 
   writeLease(write: Write): WriteLease | Promise<WriteLease> {

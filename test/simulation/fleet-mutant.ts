@@ -1,10 +1,9 @@
 /** Where the parts of a fleet can be replaced by faulty ones. */
 
 import type { VersionClock } from "../../src/cache/coherence.ts";
-import type { WriteGuard } from "../../src/cache/guarded-writes.ts";
 import type { MemoryTier } from "../../src/cache/memory-tier.ts";
 import type { SingleFlight } from "../../src/cache/single-flight.ts";
-import type { CacheTier } from "../../src/cache/tier.ts";
+import type { CacheTier, WriteGuard } from "../../src/cache/tier.ts";
 import type { TieredCache, TieredCacheOptions } from "../../src/cache/tiered-cache.ts";
 import type { Bus } from "../../src/invalidation/bus.ts";
 import type { LocalCache } from "../../src/invalidation/bus-settings.ts";

@@ -2,9 +2,20 @@
 
 import { everythingTag } from "../../src/invalidation/tags.ts";
 import { noEvents } from "./fleet-circumstances.ts";
-import { busy, crashes, dying, failovers, lost, noFaults, quick, races, slowly } from "./fleet-focus.ts";
+import {
+  busy,
+  crashes,
+  dying,
+  failovers,
+  forgetful,
+  lost,
+  noFaults,
+  quick,
+  races,
+  slowly,
+} from "./fleet-focus.ts";
 import type { Contacted, FleetMutant } from "./fleet-mutant.ts";
-import { StatesTold } from "./fleet-mutant-stores.ts";
+import { BirthsUntold, StatesTold } from "./fleet-mutant-stores.ts";
 import { NeverPending, StoreWhilePending } from "./fleet-mutant-tiers.ts";
 
 const withoutRestore = async ({ cache, bus, renewed }: Contacted) => {
@@ -79,6 +90,18 @@ export const guardedMutants: readonly FleetMutant[] = [
     focus: { ...slowly, settleMs: 10 },
     fleetFocus: { ...crashes, masters: 1, events: { ...noEvents, crash: 0.15, restart: 0.3 } },
     contact: withoutRestore,
+  },
+  {
+    name: "a tag born where marks are evicted is trusted",
+    focus: { ...slowly, keys: 3, settleMs: 10 },
+    fleetFocus: forgetful,
+    store: (real) => new StatesTold(real, (state) => ({ ...state, bornAtMs: 0 })),
+  },
+  {
+    name: "an image under a tag born where marks are evicted is trusted",
+    focus: { ...slowly, keys: 3, settleMs: 10 },
+    fleetFocus: forgetful,
+    store: (real) => new BirthsUntold(real),
   },
   { name: "threads with separate clocks", fleetFocus: { ...races, threads: 2 }, ownVersions: true },
 ];

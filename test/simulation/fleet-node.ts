@@ -133,7 +133,8 @@ export class FleetNode {
           ...{
             degradedMaxAgeMs: mutant?.shortLivedMs ?? fleet.degradedMaxAgeMs,
             lookupTimeoutMs: fleet.lookupTimeoutMs,
-            landsWithinMs: circumstances.deadlineMs + circumstances.unknownOutcomeMs,
+            landsWithinMs:
+              circumstances.deadlineMs + circumstances.unknownOutcomeMs + fleet.invalidateTimeoutMs,
           },
           ...{ queuedTagsMax: fleet.queuedTagsMax, entryBytesMax: 100_000, fillBytesMax: 1_000_000 },
           ...{ compressBytesMin: 0, ttlJitter: 0, random: () => random.next(), imageHash: entryHash },

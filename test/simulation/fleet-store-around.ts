@@ -52,8 +52,8 @@ export class StoreAround implements SharedStore {
     return this.real.look(name, tags);
   }
 
-  ensure(tags: readonly string[], changedAtMs: number): Promise<readonly TagState[]> {
-    return this.real.ensure(tags, changedAtMs);
+  ensure(tags: readonly string[], bornAtMs: number): Promise<readonly TagState[]> {
+    return this.real.ensure(tags, bornAtMs);
   }
 
   put(name: EntryName, value: Uint8Array, expireMs: number): Promise<void> {
@@ -64,8 +64,8 @@ export class StoreAround implements SharedStore {
     return this.real.change(change);
   }
 
-  mark(...[tags, writer, untilMs, also]: Parameters<SharedStore["mark"]>): ReturnType<SharedStore["mark"]> {
-    return this.real.mark(tags, writer, untilMs, also);
+  mark(...asked: Parameters<SharedStore["mark"]>): ReturnType<SharedStore["mark"]> {
+    return this.real.mark(...asked);
   }
 
   unmark(tags: readonly string[], writer: string): Promise<void> {

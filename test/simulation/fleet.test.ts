@@ -17,7 +17,7 @@ const only = process.env.SIM_SEED;
 const from = Number(process.env.SIM_FROM ?? 1);
 const regimes: readonly { readonly regime: Regime; readonly seeds: number; readonly hits: number }[] = [
   { regime: "streamed", seeds: Number(process.env.SIM_SEEDS ?? 600), hits: 0.15 },
-  { regime: "guarded", seeds: Number(process.env.SIM_SEEDS ?? 1200), hits: 0.15 },
+  { regime: "guarded", seeds: Number(process.env.SIM_SEEDS ?? 1200), hits: 0.13 },
   { regime: "plain", seeds: Number(process.env.SIM_SEEDS ?? 1200), hits: 0.15 },
 ];
 

@@ -71,7 +71,7 @@ export function startBusNode(url: string, options: Partial<BusOptions> = {}): Bu
       const message = encodePeerMessage({
         ...{ kind: "invalidation", sender, tagHashes, pendingForMs: 0, image: undefined },
       });
-      await store.change({ tags, changedAtMs, writer: sender, pendingUntilMs: 0, message });
+      await store.change({ tags, changedAtMs, writer: sender, pendingUntilMs: 0, bornAtMs: 0, message });
     },
     async close() {
       await Promise.all([bus.stop(), store.close()]);

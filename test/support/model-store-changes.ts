@@ -79,10 +79,11 @@ export class ModelChanges {
     writer: string,
     untilMs: number,
     also: readonly string[],
+    bornAtMs: number,
   ): Promise<{ readonly marked: readonly TagState[]; readonly also: readonly (TagState | undefined)[] }> {
     const { server, invalidateTimeoutMs } = this.#options;
     const marks = tags.map((tag): Routed<TagState | undefined> => {
-      const order = this.#order(tag, { writer, changedAtMs: 0, pendingUntilMs: untilMs });
+      const order = this.#order(tag, { writer, changedAtMs: 0, pendingUntilMs: untilMs, bornAtMs });
       const run = (process: ModelProcess) =>
         this.#acknowledged(process, () => {
           const known = this.#faults.markKeepsToken ? process.state.tags.get(tag)?.token : undefined;
@@ -150,11 +151,11 @@ export class ModelChanges {
 
   #order(
     tag: string,
-    { writer, changedAtMs, pendingUntilMs }: Pick<TagChange, "writer" | "changedAtMs" | "pendingUntilMs">,
+    { writer, changedAtMs, pendingUntilMs, bornAtMs }: Omit<TagChange, "tags" | "message" | "confirm">,
     confirm?: TagChange["confirm"],
   ): TagOrder {
     return {
-      ...{ tag, writer, changedAtMs, pendingUntilMs, nowMs: this.#earliestMs() },
+      ...{ tag, writer, changedAtMs, pendingUntilMs, bornAtMs, nowMs: this.#earliestMs() },
       token: this.#options.server.token(),
       confirm: confirm && { entry: entryKey(confirm.name), imageHash: confirm.imageHash },
     };

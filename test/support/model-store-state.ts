@@ -5,6 +5,7 @@ import type { ChangedTag, LogMessage, TagState } from "../../src/redis/shared-st
 export interface ModelTag {
   token: string;
   changedAtMs: number;
+  readonly bornAtMs: number;
   readonly marks: Map<string, number>;
 }
 
@@ -43,6 +44,7 @@ export interface TagOrder {
   readonly changedAtMs: number;
   readonly writer: string;
   readonly pendingUntilMs: number;
+  readonly bornAtMs: number;
   readonly confirm: { readonly entry: string; readonly imageHash: string } | undefined;
 }
 
@@ -77,19 +79,20 @@ export class ModelState {
     return {
       token: found.token,
       changedAtMs: Math.max(found.changedAtMs, ...ended),
+      bornAtMs: found.bornAtMs,
       marks: new Map([...found.marks].filter(([, untilMs]) => untilMs > nowMs)),
     };
   }
 
-  ensure(tag: string, token: string, changedAtMs: number): void {
-    if (!this.tags.has(tag)) this.tags.set(tag, { token, changedAtMs, marks: new Map() });
+  ensure(tag: string, token: string, bornAtMs: number): void {
+    if (!this.tags.has(tag)) this.tags.set(tag, bornAt(bornAtMs, token));
   }
 
   change(order: TagOrder): { readonly changed: ChangedTag; readonly confirmed: boolean } {
-    const { tag: name, nowMs, token, changedAtMs, writer, pendingUntilMs, confirm } = order;
+    const { tag: name, nowMs, token, changedAtMs, writer, pendingUntilMs, bornAtMs, confirm } = order;
     const found = this.tags.get(name);
     const before = found?.token;
-    const tag: ModelTag = found ?? { token, changedAtMs: 0, marks: new Map() };
+    const tag = found ?? bornAt(bornAtMs, token);
     this.#endMarks(tag, nowMs);
     const confirmed = confirm !== undefined && before !== undefined && this.#confirm(confirm, before, token);
     tag.token = token;
@@ -98,7 +101,7 @@ export class ModelState {
     if (pendingUntilMs > 0) tag.marks.set(writer, pendingUntilMs);
     else tag.marks.delete(writer);
     this.tags.set(name, tag);
-    return { changed: { token, before, markedByOthers }, confirmed };
+    return { changed: { token, before, bornAtMs: tag.bornAtMs, markedByOthers }, confirmed };
   }
 
   /** Removes the writer's mark; one that has ended stays a change. */
@@ -179,4 +182,9 @@ export class ModelState {
     this.entries.set(wish.entry, { value, untilMs: found.untilMs });
     return true;
   }
+}
+
+/** A tag that is created, and counts as changed then. */
+function bornAt(bornAtMs: number, token: string): ModelTag {
+  return { token, changedAtMs: bornAtMs, bornAtMs, marks: new Map() };
 }

@@ -86,7 +86,7 @@ export class ModelStore implements SharedStore {
     return { entry: value as Uint8Array | undefined, tags: states as (TagState | undefined)[] };
   }
 
-  async ensure(tags: readonly string[], changedAtMs: number): Promise<readonly TagState[]> {
+  async ensure(tags: readonly string[], bornAtMs: number): Promise<readonly TagState[]> {
     const { server, lookupTimeoutMs } = this.#options;
     const routed = tags.map((tag): Routed<TagState> => {
       const token = server.token();
@@ -94,8 +94,8 @@ export class ModelStore implements SharedStore {
       const run = (process: ModelProcess): TagState => {
         const found = process.state.read(tag, nowMs);
         if (found !== undefined) return found;
-        writable(process).write((state) => state.ensure(tag, token, changedAtMs));
-        return { token, changedAtMs, marks: new Map() };
+        writable(process).write((state) => state.ensure(tag, token, bornAtMs));
+        return { token, changedAtMs: bornAtMs, bornAtMs, marks: new Map() };
       };
       return { master: server.masterOf(tag), run };
     });
@@ -121,8 +121,9 @@ export class ModelStore implements SharedStore {
     writer: string,
     untilMs: number,
     also: readonly string[],
+    bornAtMs: number,
   ): Promise<{ readonly marked: readonly TagState[]; readonly also: readonly (TagState | undefined)[] }> {
-    return this.changes.mark(tags, writer, untilMs, also);
+    return this.changes.mark(tags, writer, untilMs, also, bornAtMs);
   }
 
   async unmark(tags: readonly string[], writer: string): Promise<void> {

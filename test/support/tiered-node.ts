@@ -3,10 +3,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { VersionClock } from "../../src/cache/coherence.ts";
-import type { WriteGuard } from "../../src/cache/guarded-writes.ts";
 import { MemoryTier } from "../../src/cache/memory-tier.ts";
 import { RedisBarrier } from "../../src/cache/redis-barrier.ts";
-import type { CacheEntry, CacheKey, Lease, LookupOptions, Tag } from "../../src/cache/tier.ts";
+import type { CacheEntry, CacheKey, Lease, LookupOptions, Tag, WriteGuard } from "../../src/cache/tier.ts";
 import { TieredCache } from "../../src/cache/tiered-cache.ts";
 import { createRedisStore } from "../../src/redis/redis-store.ts";
 import { systemClock as clock } from "../../src/util/clock.ts";
@@ -67,7 +66,7 @@ export class TieredNode {
       ...{ ttlJitter: 0.1, random: Math.random, imageHash: hashOfBody },
     });
     const settleMs = wishes.settleMs ?? 0;
-    this.options = { ageMsMax: 60_000, negativeAgeMsMax: 60_000, settleMs, keepMs: 60_000 };
+    this.options = { ageMsMax: 60_000, negativeAgeMsMax: 60_000, settleMs, keepMs: 60_000, guarded: true };
   }
 
   async start(): Promise<this> {

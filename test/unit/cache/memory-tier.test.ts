@@ -13,7 +13,13 @@ import { headBytes } from "../../../src/cache/record.ts";
 import type { CacheEntry, CacheKey, LookupOptions, Tag } from "../../../src/cache/tier.ts";
 import { ownBytes } from "../../../src/util/own-bytes.ts";
 
-const options: LookupOptions = { ageMsMax: 60_000, negativeAgeMsMax: 60_000, settleMs: 0, keepMs: 60_000 };
+const options: LookupOptions = {
+  ageMsMax: 60_000,
+  negativeAgeMsMax: 60_000,
+  settleMs: 0,
+  keepMs: 60_000,
+  guarded: false,
+};
 const tags = [`item\0t\0${"k".repeat(10)}` as Tag];
 const name = (at: number) => `i\0t\0fingerprint\0S${String(at).padStart(20, "0")}` as CacheKey;
 

@@ -54,7 +54,7 @@ function start() {
   const cache = new MemoryTier({ versions, clock, bytesMax: 100_000, entryBytesMax: 100_000 });
   const recorder = createMetrics({ tablesMax: 10, version: "" });
   const { cacheKey, tags } = itemRef("Sa", schema, rule);
-  const lookup = () => cache.lookup(cacheKey, tags, itemLookup(rule, Number.POSITIVE_INFINITY));
+  const lookup = () => cache.lookup(cacheKey, tags, itemLookup(rule, Number.POSITIVE_INFINITY, false));
   const fill = (lease: ReturnType<typeof lookup>["lease"], item: string) =>
     lease?.fill(itemEntry(Buffer.from(item), nowMs, 1), true);
   return {
