@@ -88,46 +88,15 @@ function planPart(
   if (Keys.length === 0 || Keys.length > keysMax) return undefined;
   if (ConsistentRead !== undefined && typeof ConsistentRead !== "boolean") return undefined;
   const keys: BatchKey[] = [];
-  const seen = new SeenTexts();
+  const seen = new Set<string>();
   for (const Key of Keys) {
     const canonical = canonicalKey(Key, schema);
     // DynamoDB refuses a batch that names an item twice.
-    if (canonical === undefined || !seen.add(canonical)) return undefined;
+    if (canonical === undefined || seen.has(canonical)) return undefined;
+    seen.add(canonical);
     keys.push({ Key, ref: itemRef(canonical, schema, rule) });
   }
   const uncached = rule.cache === "off" || rule.itemTtlMs === 0 || bypasses(request, rule);
   const mode = ConsistentRead === true ? "strong" : uncached ? "direct" : "cached";
   return { reference, schema, rule, request, mode, projection, keys };
-}
-
-/** Twice as many slots as there can be texts, at least. */
-const seenSlots = 256;
-const sampledUnits = 8;
-
-/**
- * The texts of one batch, `keysMax` at most. A Set would make each of them one of V8's unique strings first, which takes longer
- * than everything else that is planned here.
- */
-class SeenTexts {
-  readonly #slots = new Uint8Array(seenSlots);
-  readonly #texts: string[] = [];
-
-  /** @returns false if it was there before */
-  add(text: string): boolean {
-    const texts = this.#texts;
-    let slot = sampleOf(text) % seenSlots;
-    for (; this.#slots[slot] !== 0; slot = (slot + 1) % seenSlots)
-      if (texts[this.#slots[slot]! - 1] === text) return false;
-    this.#slots[slot] = texts.push(text);
-    return true;
-  }
-}
-
-/** A number from some places of a text. Texts that differ elsewhere only share a slot, and are compared. */
-function sampleOf(text: string): number {
-  const { length } = text;
-  let sample = length;
-  for (let n = 1; n <= sampledUnits; n += 1)
-    sample = (Math.imul(sample, 31) + text.charCodeAt(Math.floor((n * length) / sampledUnits) - 1)) >>> 0;
-  return sample ^ (sample >>> 8);
 }
