@@ -1,5 +1,6 @@
 // Redis removes what it likes, all the time: that costs hits, and never an answer older than the contract allows.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type FleetNode, startRedisFleet } from "../support/redis-fleet.ts";
 import { HASH_ONLY } from "../support/tables.ts";
@@ -10,6 +11,8 @@ const boundMs = 2_500;
 const hotKeys = 30;
 const fillerKeys = 1_500;
 const filler = "x".repeat(6_000);
+/** About 1 MB a second. */
+const fillingPauseMs = 40;
 
 describe.each(["allkeys-lru", "allkeys-random", "volatile-lru"])("maxmemory 4 MB, %s", (policy) => {
   it("nothing stale is shown by either node, although tags and entries vanish", {
@@ -65,8 +68,10 @@ describe.each(["allkeys-lru", "allkeys-random", "volatile-lru"])("maxmemory 4 MB
           if (n < fillerKeys)
             await fleet.around("PutItem", { Item: { ...Key, v: { N: "0" }, filler: { S: filler } } });
           await node.ask("GetItem", { Key });
-          // Nodes store it only where its tag has stood for a while; somebody else needs the memory at once.
+          // Nodes store it only where its tag has stood for a while; somebody else needs the memory at once, and no more of it
+          // than lets tags grow that old.
           await fleet.redis.cli("SET", `else ${n % fillerKeys}`, filler.repeat(3), "PX", "60000");
+          await sleep(fillingPauseMs);
         }
       };
       await Promise.all([writer(0), writer(1), writer(2), reader(0), reader(1), filling(0), filling(1)]);
@@ -76,7 +81,7 @@ describe.each(["allkeys-lru", "allkeys-random", "volatile-lru"])("maxmemory 4 MB
       expect(Number(/evicted_keys:(\d+)/.exec(info)?.[1])).toBeGreaterThan(100);
       expect(written).toBeGreaterThan(200);
       expect(reads).toBeGreaterThan(500);
-      expect(far).toBeGreaterThan(10);
+      expect(far).toBeGreaterThan(50);
     } finally {
       await fleet.close();
     }

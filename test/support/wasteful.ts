@@ -1,4 +1,4 @@
-// Loaded before a server (`node --import`): everything that a client sends is also made into objects that nobody needs.
+// Loaded before a server (`node --import`): with everything that a client is sent, objects are made that nobody needs.
 // For the test that a guard against waste notices it.
 
 import { subscribe } from "node:diagnostics_channel";
@@ -9,8 +9,10 @@ const kept: { waste?: readonly object[] } = {};
 
 subscribe("net.server.socket", (message) => {
   const { socket } = message as { readonly socket: Socket };
-  socket.on("data", () => {
+  const { write } = socket;
+  Reflect.set(socket, "write", (...given: unknown[]) => {
     kept.waste = Array.from({ length: objects }, (_, at) => ({ at }));
     void Promise.resolve(kept);
+    return Reflect.apply(write, socket, given);
   });
 });
