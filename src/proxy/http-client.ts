@@ -62,7 +62,7 @@ export class HttpClient implements Client {
 }
 
 /** The text whose latin1 form is these bytes. */
-export function latin1(body: Uint8Array): string {
+function latin1(body: Uint8Array): string {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   return bytes.toString("latin1");
 }
